@@ -1,0 +1,148 @@
+//! What the HTTP transport can be told.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+/// What the HTTP transport can be told; the defaults are those of the command line.
+#[derive(Debug, Clone)]
+pub struct FetchOptions {
+    /// `User-Agent` of every request that does not set its own.
+    pub user_agent: String,
+    /// Time for DNS, TCP and TLS together.
+    pub connect_timeout: Duration,
+    /// Longest silence while waiting for bytes of the response.
+    pub read_timeout: Duration,
+    /// Most bytes of a decoded body; `None`: no cap.
+    pub max_filesize: Option<u64>,
+    /// What becomes of bodies.
+    pub bodies: Bodies,
+    /// Whether the SHA-256 of decoded bodies is computed.
+    pub sha256: bool,
+    /// Proxies, by the scheme of the URL to fetch.
+    pub proxies: Proxies,
+    /// Addresses for some host and port, in place of DNS.
+    pub resolve: Vec<ResolveEntry>,
+    /// Other hosts and ports to connect to, in place of the URL's.
+    pub connect_to: Vec<ConnectTo>,
+    /// Only IPv4 or only IPv6 addresses.
+    pub ip_version: Option<IpVersion>,
+    /// What is trusted, and what is shown to servers that ask.
+    pub tls: TlsOptions,
+    /// Which versions of HTTP may be spoken.
+    pub http_version: HttpVersions,
+}
+
+impl Default for FetchOptions {
+    fn default() -> Self {
+        Self {
+            user_agent: concat!("gather/", env!("CARGO_PKG_VERSION")).to_owned(),
+            connect_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(20),
+            max_filesize: Some(10 << 20),
+            bodies: Bodies::Inline,
+            sha256: false,
+            proxies: Proxies::default(),
+            resolve: Vec::new(),
+            connect_to: Vec::new(),
+            ip_version: None,
+            tls: TlsOptions::default(),
+            http_version: HttpVersions::Any,
+        }
+    }
+}
+
+/// What becomes of bodies.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Bodies {
+    /// They stand in the record.
+    #[default]
+    Inline,
+    /// They are read and counted.
+    Discard,
+    /// They are written to files in this directory (temporary name, then renamed).
+    Directory(PathBuf),
+}
+
+/// Proxies: `http://`, `https://`, `socks5://` or `socks5h://` URLs, credentials as userinfo.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Proxies {
+    /// For `http` URLs.
+    pub http: Option<Url>,
+    /// For `https` URLs.
+    pub https: Option<Url>,
+    /// Hosts that are reached directly, in the form of `NO_PROXY`: names (and their subdomains), addresses, CIDR blocks, `*`.
+    pub bypass: String,
+}
+
+/// curl's `--resolve HOST:PORT:ADDR[,ADDR]…`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolveEntry {
+    /// Host name, lower case; `*` is any.
+    pub host: String,
+    /// Port of the URL.
+    pub port: u16,
+    /// Where to connect to.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// curl's `--connect-to HOST1:PORT1:HOST2:PORT2`; an empty part matches, or keeps, any.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectTo {
+    /// Host of the URL.
+    pub from_host: Option<String>,
+    /// Port of the URL.
+    pub from_port: Option<u16>,
+    /// Host to connect to.
+    pub to_host: Option<String>,
+    /// Port to connect to.
+    pub to_port: Option<u16>,
+}
+
+/// A version of the Internet Protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IpVersion {
+    /// `-4`.
+    V4,
+    /// `-6`.
+    V6,
+}
+
+impl IpVersion {
+    /// Whether `address` is of this version.
+    pub fn matches(self, address: SocketAddr) -> bool {
+        match self {
+            Self::V4 => address.is_ipv4(),
+            Self::V6 => address.is_ipv6(),
+        }
+    }
+}
+
+/// What is trusted, and what is shown to servers that ask.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TlsOptions {
+    /// Accept any certificate.
+    pub insecure: bool,
+    /// Roots from this PEM file alone, in place of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Roots from the PEM files of this directory, in place of the system's.
+    pub ca_directory: Option<PathBuf>,
+    /// Client certificate chain (PEM); may hold the key too.
+    pub certificate: Option<PathBuf>,
+    /// Private key of the client certificate (PEM).
+    pub key: Option<PathBuf>,
+}
+
+/// Which versions of HTTP may be spoken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum HttpVersions {
+    /// HTTP/2 where TLS negotiates it, else HTTP/1.1.
+    #[default]
+    Any,
+    /// `--http1.1`.
+    Http1Only,
+    /// `--http2-prior-knowledge`.
+    Http2PriorKnowledge,
+}

@@ -1,0 +1,2 @@
+//! gather
+fn main() {}

@@ -1,0 +1,26 @@
+//! The words of the program as plain data: what a job asks for, what an exchange brought, what a record says.
+//!
+//! Knows no library but `url`, `http`, `bytes` and `serde`; every other room speaks in these types.
+
+mod body;
+mod exchange;
+mod failure;
+mod headers;
+mod job;
+mod origin;
+mod record;
+mod request;
+mod seconds;
+mod status;
+mod transport;
+
+pub use body::{Base64, Body};
+pub use exchange::{Exchange, Response, Timing};
+pub use failure::{Failure, FailureKind, Phase};
+pub use headers::Headers;
+pub use job::{BadLine, Job, Place};
+pub use origin::Origin;
+pub use record::{ExchangeRecord, Field, Record, RetryStop, Value, Verdict};
+pub use request::{Overrides, Request, redacted};
+pub use status::{ParseStatusSetError, StatusSet};
+pub use transport::{Call, Transport};
