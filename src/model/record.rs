@@ -168,6 +168,8 @@ pub enum RetryStop {
     Method,
     /// The server asked for a longer wait than `--max-retry-after`.
     MaxRetryAfter,
+    /// The run was stopped.
+    Canceled,
 }
 
 impl RetryStop {
@@ -178,6 +180,7 @@ impl RetryStop {
             Self::RetryMaxTime => "retry_max_time",
             Self::Method => "method",
             Self::MaxRetryAfter => "max_retry_after",
+            Self::Canceled => "canceled",
         }
     }
 }
@@ -409,7 +412,7 @@ mod tests {
             status: Some(302),
             ..ExchangeRecord::default()
         };
-        let second = Some(Duration::from_micros(1_500_000));
+        let second = Some(Duration::from_micros(1_234_567));
         Record {
             index: 7,
             line: Some(8),
@@ -469,6 +472,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a switch for developers, not an option of the program")]
     fn the_published_schema_is_the_schema_of_the_type() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/record.schema.json");
         let schema = serde_json::to_string_pretty(&schemars::schema_for!(Record)).expect("a schema is JSON") + "\n";

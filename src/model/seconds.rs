@@ -14,7 +14,7 @@ pub(crate) fn rounded(duration: Duration) -> f64 {
     micros / 1e6
 }
 
-#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+#[expect(clippy::ref_option, reason = "the form that serde calls")]
 pub(super) fn serialize<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
     match duration {
         Some(duration) => serializer.serialize_f64(rounded(*duration)),

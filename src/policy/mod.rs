@@ -1,15 +1,26 @@
-//! What comes after an exchange: finish, hop or retry. Pure: never sleeps, never sends; clock and randomness are passed in.
+//! What comes after an exchange: finish, hop or retry.
+//!
+//! Pure: nothing here sleeps or sends, and clock and randomness are passed in.
 
-use std::time::Duration;
+mod redirect;
+mod retry;
+mod state;
 
-use crate::model::StatusSet;
+use std::time::{Duration, Instant};
+
+pub use redirect::RedirectPolicy;
+pub use retry::RetryPolicy;
+pub(crate) use retry::{after, retry_after};
+pub(crate) use state::JobState;
+
+use crate::model::{Exchange, Failure, FailureKind, Request, RetryStop, StatusSet};
 
 /// The rules by which an exchange is judged.
 #[derive(Debug, Clone)]
 pub struct Policy {
     /// Statuses that count as ok, `--accept`.
     pub accept: StatusSet,
-    /// Time of one attempt, hops included, `--max-time`.
+    /// Time of one attempt, hops included and waits excluded, `--max-time`.
     pub max_time: Duration,
     /// How redirects are followed.
     pub redirects: RedirectPolicy,
@@ -17,50 +28,113 @@ pub struct Policy {
     pub retries: RetryPolicy,
 }
 
-/// How redirects are followed.
-#[derive(Debug, Clone)]
-pub struct RedirectPolicy {
-    /// Most redirects in one attempt; 0: none is followed, `--max-redirs`.
-    pub limit: u32,
-    /// Whether credentials go along to other origins, `--location-trusted`.
-    pub trust_location: bool,
-}
-
-/// When an attempt is repeated.
-#[derive(Debug, Clone)]
-pub struct RetryPolicy {
-    /// Attempts after the first, `--retry`.
-    pub attempts: u32,
-    /// Statuses that are worth another attempt, `--retry-on`.
-    pub statuses: StatusSet,
-    /// Whether methods that are not idempotent are repeated too, `--retry-all-methods`.
-    pub all_methods: bool,
-    /// A line's time, from its first exchange on, waits included, `--retry-max-time`.
-    pub max_time: Duration,
-    /// The longest Retry-After that is waited for, `--max-retry-after`.
-    pub max_retry_after: Duration,
-    /// Backoff before retry `n` (from 0) is random between zero and the lesser of `backoff_cap` and `backoff_base · 2ⁿ`.
-    pub backoff_base: Duration,
-    /// The longest backoff.
-    pub backoff_cap: Duration,
-}
-
 impl Default for Policy {
     fn default() -> Self {
-        let set = |text: &str| text.parse().expect("a valid set of statuses");
         Self {
-            accept: set("200..=399"),
+            accept: "200..=399".parse().expect("a valid set of statuses"),
             max_time: Duration::from_secs(30),
-            redirects: RedirectPolicy { limit: 10, trust_location: false },
-            retries: RetryPolicy {
-                attempts: 2,
-                statuses: set("408,425,429,500,502,503,504,522,524"),
-                all_methods: false,
-                max_time: Duration::from_mins(2),
-                max_retry_after: Duration::from_mins(1),
-                backoff_base: Duration::from_millis(250),
-                backoff_cap: Duration::from_secs(20),
-            },
+            redirects: RedirectPolicy::default(),
+            retries: RetryPolicy::default(),
         }
+    }
+}
+
+/// What comes after an exchange.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// The job is done, with what the exchange brought and why it is not better than that.
+    Finish(Ending),
+    /// This request is the next hop of the same attempt.
+    Hop(Box<Request>),
+    /// The attempt is repeated, not before this time.
+    Retry { not_before: Instant, reason: String },
+}
+
+/// How a job ends beyond what its last exchange says by itself.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Ending {
+    /// A failure that the exchange itself does not have: a refused redirect, a limit of ours.
+    pub failure: Option<Failure>,
+    /// What refused a retry.
+    pub retry_stopped_by: Option<RetryStop>,
+    /// The wait that the server asked for and that is too long for us.
+    pub retry_after: Option<Duration>,
+}
+
+impl From<Failure> for Ending {
+    fn from(failure: Failure) -> Self {
+        Self { failure: Some(failure), ..Self::default() }
+    }
+}
+
+/// An exchange that is over, and all else that a decision on it looks at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Outcome<'a> {
+    /// Its job, as it was when the exchange left.
+    pub job: &'a JobState,
+    /// What it brought.
+    pub exchange: &'a Exchange,
+    /// When it left.
+    pub left: Instant,
+    /// The time of the decision.
+    pub now: Instant,
+    /// Whether the run was cancelled, so that nothing new may leave.
+    pub winding_down: bool,
+}
+
+impl Policy {
+    /// Decides what comes next.
+    pub(crate) fn next(&self, outcome: Outcome<'_>, rng: &mut fastrand::Rng) -> Next {
+        let own_failure = match self.redirects.decide(outcome.job, outcome.exchange) {
+            redirect::Decision::None => None,
+            redirect::Decision::Refuse(failure) => return Next::Finish(failure.into()),
+            redirect::Decision::Follow(_) if outcome.winding_down => {
+                let message = "the run was stopped before this redirect was followed";
+                return Next::Finish(Failure::new(FailureKind::Canceled, message).into());
+            }
+            redirect::Decision::Follow(_) if self.is_out_of_time(outcome) => {
+                let message = format!("the redirects took longer than {:?}", self.attempt_time(outcome.job));
+                Some(Failure::new(FailureKind::AttemptTimeout, message))
+            }
+            redirect::Decision::Follow(request) => return Next::Hop(request),
+        };
+        let failure = own_failure.as_ref().or(outcome.exchange.failure.as_ref());
+        match self.retries.decide(self, outcome, failure, rng) {
+            retry::Decision::Retry { not_before, reason } => Next::Retry { not_before, reason },
+            retry::Decision::Final(mut ending) => {
+                ending.failure = ending.failure.or(own_failure);
+                Next::Finish(ending)
+            }
+        }
+    }
+
+    /// Statuses that count as ok for `job`.
+    pub(crate) fn accept<'a>(&'a self, request: &'a Request) -> &'a StatusSet {
+        let own = request.overrides.as_ref().and_then(|own| own.accept.as_ref());
+        own.unwrap_or(&self.accept)
+    }
+
+    /// The time that the next exchange of `job` may take when it leaves at `now`.
+    pub(crate) fn time_limit(&self, job: &JobState, now: Instant) -> Duration {
+        let spent = job.history.as_ref().map_or(Duration::ZERO, |history| history.spent);
+        let of_line = self.deadline(job, now).saturating_duration_since(now);
+        self.attempt_time(job).saturating_sub(spent).min(of_line)
+    }
+
+    /// When the time of `job`'s line is over; `left` is when its latest exchange left.
+    pub(crate) fn deadline(&self, job: &JobState, left: Instant) -> Instant {
+        let first_left = job.history.as_ref().map_or(left, |history| history.first_left);
+        after(first_left, self.retries.max_time)
+    }
+
+    /// Time of one attempt of `job`.
+    fn attempt_time(&self, job: &JobState) -> Duration {
+        let own = job.request.overrides.as_ref().and_then(|own| own.timeout);
+        own.unwrap_or(self.max_time)
+    }
+
+    /// Whether nothing is left of the attempt's time for another hop.
+    fn is_out_of_time(&self, outcome: Outcome<'_>) -> bool {
+        outcome.exchange.timing.total >= self.time_limit(outcome.job, outcome.left)
     }
 }

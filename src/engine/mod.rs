@@ -1,0 +1,399 @@
+//! The engine: jobs in, records out.
+//!
+//! It joins the deciders (frontier, policy, window) to the one thing that waits, the bounded pool of exchanges:
+//!
+//! ```text
+//! jobs ─► window ─► frontier ═► pool: buffer_unordered(exchange) ─► policy ─► window ─► records
+//!                      ▲                                              │
+//!                      └──── the only back edge: hop, or retry at T ◄─┘
+//! ```
+//!
+//! All decisions are made by one task, the one that polls [`Records`]; exchanges are spawned, so that bytes move while it
+//! is busy elsewhere, and are aborted when they are dropped.
+
+use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use futures::{Stream, StreamExt, ready};
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::model::{Call, Exchange, Failure, FailureKind, Job, Record, Transport};
+pub use crate::order::Order;
+use crate::order::Window;
+use crate::policy::{JobState, Next, Outcome, Policy, after, retry_after};
+pub use crate::schedule::Limits;
+use crate::schedule::{Flight, FlightId, Frontier};
+
+#[cfg(test)]
+mod tests;
+
+/// Most jobs that wait at their origins before reading on stops. It is what lets a list that is sorted by host keep all
+/// its hosts busy, and it bounds what the frontier holds.
+const READ_AHEAD: usize = 65_536;
+
+/// Most lines read in one go, so that records are written meanwhile.
+const READ_BATCH: usize = 256;
+
+/// How a run is made.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// How many exchanges at once.
+    pub limits: Limits,
+    /// What follows an exchange.
+    pub policy: Policy,
+    /// The order of the records.
+    pub order: Order,
+    /// Most jobs that are admitted and not yet written, `--window`.
+    pub window: NonZeroUsize,
+    /// Time for exchanges in flight once the run is cancelled, `--grace`.
+    pub grace: Duration,
+    /// Seed of all randomness (backoff): the same seed and the same answers make the same run.
+    pub seed: u64,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            policy: Policy::default(),
+            order: Order::Input,
+            window: NonZeroUsize::new(1_000_000).expect("not zero"),
+            grace: Duration::from_secs(10),
+            seed: fastrand::u64(..),
+        }
+    }
+}
+
+/// Makes the run: one record for each job, in the order of the plan.
+///
+/// When `cancel` is cancelled no new exchange leaves. Those in flight have [`Plan::grace`] to end; then they are dropped and
+/// their records say `canceled`, as do those of lines that wait for a hop or a retry. In input order the records are a
+/// whole beginning of the input: lines that were read and never started have a `canceled` record only where a line after
+/// them was started.
+pub fn run<T: Transport>(
+    jobs: impl Stream<Item = Job> + Send + Unpin + 'static,
+    transport: T,
+    plan: Plan,
+    cancel: CancellationToken,
+) -> Records {
+    let concurrency = plan.limits.concurrency.get();
+    let grace = plan.grace;
+    let run = Shared(Arc::new(Mutex::new(Run::new(plan))));
+    let settler = run.clone();
+    let settled = Tickets { jobs: Some(jobs), run: run.clone() }
+        .map(move |ticket| exchange(&transport, ticket))
+        .buffer_unordered(concurrency)
+        .map(move |(id, exchange)| settler.lock().settle(id, exchange, Instant::now()));
+    Records {
+        run,
+        settled: Some(settled.boxed()),
+        timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
+        stop: Stop::Awaited(Box::pin(cancel.cancelled_owned())),
+        grace,
+    }
+}
+
+/// Permission to make one exchange now.
+struct Ticket {
+    id: FlightId,
+    call: Call,
+}
+
+/// Makes the exchange of a ticket in a task of its own. A panic in there is a failure of this exchange alone.
+fn exchange<T: Transport>(transport: &T, ticket: Ticket) -> impl Future<Output = (FlightId, Exchange)> + use<T> {
+    let task = AbortOnDropHandle::new(tokio::spawn(transport.exchange(ticket.call)));
+    async move {
+        let exchange = task.await.unwrap_or_else(|error| {
+            let failure = Failure::new(FailureKind::InternalError, format!("the exchange did not end: {error}"));
+            Exchange::unsent(SystemTime::now(), failure)
+        });
+        (ticket.id, exchange)
+    }
+}
+
+/// The tickets of all exchanges that may leave, as soon as they may. Reads on only while no waiting job may go.
+struct Tickets<J> {
+    /// `None` when the input has ended.
+    jobs: Option<J>,
+    run: Shared,
+}
+
+impl<J: Stream<Item = Job> + Unpin> Stream for Tickets<J> {
+    type Item = Ticket;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Ticket>> {
+        let this = &mut *self;
+        let now = Instant::now();
+        let mut run = this.run.lock();
+        for _ in 0..READ_BATCH {
+            if run.is_winding_down {
+                this.jobs = None;
+            }
+            if let Some(ticket) = run.next_ticket(now) {
+                return Poll::Ready(Some(ticket));
+            }
+            let Some(jobs) = &mut this.jobs else {
+                run.input_ended = true;
+                return if run.frontier.is_empty() { Poll::Ready(None) } else { Poll::Pending };
+            };
+            if !run.may_read_on() {
+                return Poll::Pending;
+            }
+            match ready!(jobs.poll_next_unpin(cx)) {
+                Some(job) => run.admit(job, now),
+                None => this.jobs = None,
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// The records of a run, as a stream.
+pub struct Records {
+    run: Shared,
+    /// Exchanges, settled as they end; `None` when all is over.
+    settled: Option<Pin<Box<dyn Stream<Item = ()> + Send>>>,
+    timer: Pin<Box<Sleep>>,
+    stop: Stop,
+    grace: Duration,
+}
+
+/// How far the run is stopped.
+enum Stop {
+    /// It goes on until the token is cancelled.
+    Awaited(Pin<Box<WaitForCancellationFutureOwned>>),
+    /// Exchanges in flight have until then.
+    Grace(Pin<Box<Sleep>>),
+    /// Nothing is left to stop.
+    Done,
+}
+
+impl Records {
+    /// What the run is doing right now.
+    pub fn snapshot(&self) -> Snapshot {
+        self.run.lock().snapshot(Instant::now())
+    }
+
+    /// Stops the run as far as it has been asked to.
+    fn poll_stop(&mut self, cx: &mut Context<'_>) {
+        if let Stop::Awaited(cancelled) = &mut self.stop
+            && cancelled.as_mut().poll(cx).is_ready()
+        {
+            self.run.lock().wind_down(Instant::now());
+            self.stop = Stop::Grace(Box::pin(tokio::time::sleep(self.grace)));
+        }
+        if let Stop::Grace(sleep) = &mut self.stop
+            && sleep.as_mut().poll(cx).is_ready()
+        {
+            self.settled = None;
+            self.run.lock().cancel_flights(Instant::now());
+            self.stop = Stop::Done;
+        }
+    }
+
+    /// Moves on what the passing of time moves on, and arranges to be woken at the next such time.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) {
+        let mut run = self.run.lock();
+        while let Some(next) = run.tick(Instant::now()) {
+            if next != self.timer.deadline() {
+                self.timer.as_mut().reset(next);
+            }
+            if self.timer.as_mut().poll(cx).is_pending() {
+                return;
+            }
+        }
+    }
+}
+
+impl Stream for Records {
+    type Item = Box<Record>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Box<Record>>> {
+        let this = &mut *self;
+        loop {
+            if let Some(record) = this.run.lock().window.pop() {
+                return Poll::Ready(Some(record));
+            }
+            this.poll_stop(cx);
+            this.poll_timer(cx);
+            let settled = match &mut this.settled {
+                Some(settled) => settled.poll_next_unpin(cx),
+                None => Poll::Ready(None),
+            };
+            match settled {
+                Poll::Ready(Some(())) => {}
+                Poll::Ready(None) => {
+                    this.settled = None;
+                    return Poll::Ready(this.run.lock().window.pop());
+                }
+                // Lines that are no request, and jobs whose time is over, have their records without an exchange.
+                Poll::Pending => match this.run.lock().window.pop() {
+                    Some(record) => return Poll::Ready(Some(record)),
+                    None => return Poll::Pending,
+                },
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Records {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Records").field("snapshot", &self.snapshot()).finish_non_exhaustive()
+    }
+}
+
+/// What the run is doing right now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Lines read so far and not forgotten by a stop.
+    pub admitted: u64,
+    /// Whether the input has ended, so that `admitted` is the total.
+    pub input_ended: bool,
+    /// Lines read that will have no record because the run was stopped before they were started.
+    pub not_started: u64,
+    /// Records given out so far.
+    pub finished: u64,
+    /// Exchanges being made.
+    pub in_flight: usize,
+    /// Jobs that wait for a place in the pool or at their origin.
+    pub queued: usize,
+    /// Jobs that wait for their backoff to end.
+    pub backing_off: usize,
+    /// Jobs that wait for their origin's gate to open.
+    pub gated: usize,
+}
+
+/// The state of a run. One task uses it, so that the lock is never contended.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<Run>>);
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Run> {
+        self.0.lock().expect("a panic under this lock has ended the run")
+    }
+}
+
+/// The state of a run: everything that is decided is decided here, at a time that is passed in.
+struct Run {
+    policy: Policy,
+    frontier: Frontier,
+    window: Window,
+    rng: fastrand::Rng,
+    input_ended: bool,
+    is_winding_down: bool,
+    not_started: u64,
+}
+
+impl Run {
+    fn new(plan: Plan) -> Self {
+        Self {
+            frontier: Frontier::new(&plan.limits),
+            policy: plan.policy,
+            window: Window::new(plan.order, plan.window),
+            rng: fastrand::Rng::with_seed(plan.seed),
+            input_ended: false,
+            is_winding_down: false,
+            not_started: 0,
+        }
+    }
+
+    fn may_read_on(&self) -> bool {
+        self.window.has_room() && self.frontier.waiting() < READ_AHEAD
+    }
+
+    fn admit(&mut self, job: Job, now: Instant) {
+        let index = self.window.admit();
+        match JobState::new(index, job, now.into_std()) {
+            Ok(job) => self.frontier.push(Box::new(job), None, now.into_std()),
+            Err(record) => self.window.put(record),
+        }
+    }
+
+    fn next_ticket(&mut self, now: Instant) -> Option<Ticket> {
+        let (id, flight) = self.frontier.pop(now.into_std())?;
+        let call = Call {
+            request: flight.job.request.clone(),
+            index: flight.job.index,
+            time_limit: self.policy.time_limit(&flight.job, now.into_std()),
+            follows_redirects: self.policy.redirects.limit > 0,
+        };
+        Some(Ticket { id, call })
+    }
+
+    /// Draws the consequences of an exchange that is over: a record, or the job goes back into the frontier.
+    fn settle(&mut self, id: FlightId, exchange: Exchange, now: Instant) {
+        let now = now.into_std();
+        let asked_for = exchange.response.as_ref().and_then(|response| retry_after(response.status, &response.headers));
+        let gate = asked_for.filter(|wait| *wait <= self.policy.retries.max_retry_after).map(|wait| after(now, wait));
+        let Flight { mut job, left, .. } = self.frontier.land(id, gate, now);
+        let outcome = Outcome { job: &job, exchange: &exchange, left, now, winding_down: self.is_winding_down };
+        match self.policy.next(outcome, &mut self.rng) {
+            Next::Finish(ending) => self.window.put(job.finish(exchange, ending, &self.policy, left, now)),
+            Next::Hop(request) => {
+                job.hop(*request, &exchange, left, now);
+                let deadline = self.policy.deadline(&job, left);
+                self.frontier.push(job, Some(deadline), now);
+            }
+            Next::Retry { not_before, reason } => {
+                job.retry(&reason, &exchange, left, now);
+                self.frontier.push_later(job, not_before);
+            }
+        }
+    }
+
+    /// Ends jobs whose line's time is over, and tells when that may be so next.
+    fn tick(&mut self, now: Instant) -> Option<Instant> {
+        let now = now.into_std();
+        while let Some(job) = self.frontier.tick(now, |job| self.policy.deadline(job, now)) {
+            let message =
+                format!("the line's time of {:?} ended while it waited to go on", self.policy.retries.max_time);
+            self.window.put(job.end_waiting(Failure::new(FailureKind::TotalTimeout, message), now));
+        }
+        self.frontier.next_tick().map(Instant::from_std)
+    }
+
+    /// Lets nothing new leave: what waits is ended or, if nothing after it was started, forgotten.
+    fn wind_down(&mut self, now: Instant) {
+        self.is_winding_down = true;
+        let waiting = self.frontier.drain_waiting(now.into_std());
+        let started = waiting.iter().filter(|job| job.has_started()).map(|job| job.index);
+        let in_flight = self.frontier.flights().map(|flight| flight.job.index);
+        let end = self.window.end_of_records(started.chain(in_flight));
+        for job in waiting {
+            if job.has_started() || job.index < end {
+                let message = "the run was stopped while this line waited for its turn";
+                self.window.put(job.end_waiting(Failure::new(FailureKind::Canceled, message), now.into_std()));
+            } else {
+                self.not_started += 1;
+            }
+        }
+        self.window.forget(self.not_started);
+    }
+
+    /// Ends what is in flight, when its exchanges have been dropped.
+    fn cancel_flights(&mut self, now: Instant) {
+        for flight in self.frontier.drain_flights() {
+            self.window.put(flight.job.cancel(&self.policy, flight.left, now.into_std()));
+        }
+    }
+
+    fn snapshot(&self, now: Instant) -> Snapshot {
+        let gated = self.frontier.gated(now.into_std());
+        Snapshot {
+            admitted: self.window.admitted(),
+            input_ended: self.input_ended,
+            not_started: self.not_started,
+            finished: self.window.written(),
+            in_flight: self.frontier.in_flight(),
+            queued: self.frontier.waiting() - gated,
+            backing_off: self.frontier.backing_off(),
+            gated,
+        }
+    }
+}

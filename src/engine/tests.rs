@@ -1,0 +1,536 @@
+//! The engine's invariants, with a scripted transport under a paused clock: no sockets, no real time.
+
+use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use futures::{FutureExt, StreamExt};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use proptest::prelude::*;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{Order, Plan, Records, run};
+use crate::model::{
+    BadLine, Body, Call, Exchange, Failure, FailureKind, Job, Origin, Record, Response, RetryStop, Timing, Transport,
+    Verdict,
+};
+
+/// What the scripted server does with one exchange.
+#[derive(Debug, Clone)]
+enum Step {
+    /// Answers with this status after so many milliseconds.
+    Answer { after: u64, status: u16 },
+    /// Answers with this status and `Retry-After` in seconds.
+    RetryAfter { status: u16, seconds: u64 },
+    /// Redirects to this URL.
+    Redirect { after: u64, to: String },
+    /// Fails.
+    Fail { after: u64, kind: FailureKind },
+    /// Never answers.
+    Hang,
+    /// Panics.
+    Panic,
+}
+
+/// What the scripted server saw of one exchange.
+#[derive(Debug, Clone)]
+struct Seen {
+    index: u64,
+    url: String,
+    origin: Origin,
+    at: Instant,
+    end: Option<Instant>,
+}
+
+/// A transport that follows a script: the steps of each URL in turn, the last one again and again.
+#[derive(Clone, Default)]
+struct Script {
+    steps: Arc<HashMap<String, Vec<Step>>>,
+    log: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Script {
+    fn new(steps: impl IntoIterator<Item = (String, Vec<Step>)>) -> Self {
+        Self { steps: Arc::new(steps.into_iter().collect()), log: Arc::default() }
+    }
+
+    fn log(&self) -> Vec<Seen> {
+        self.log.lock().expect("no test panics under the lock").clone()
+    }
+
+    /// The greatest number of exchanges that were under way at the same time, among those that `of` selects.
+    fn most_at_once(&self, of: impl Fn(&Seen) -> bool) -> usize {
+        let mut changes: BTreeMap<(Instant, bool), isize> = BTreeMap::new();
+        for seen in self.log().iter().filter(|seen| of(seen)) {
+            *changes.entry((seen.at, true)).or_default() += 1;
+            if let Some(end) = seen.end {
+                *changes.entry((end, false)).or_default() -= 1;
+            }
+        }
+        changes
+            .values()
+            .scan(0, |now, change| {
+                *now += change;
+                Some(*now)
+            })
+            .max()
+            .map_or(0, isize::unsigned_abs)
+    }
+}
+
+impl Transport for Script {
+    fn exchange(&self, call: Call) -> impl Future<Output = Exchange> + Send + 'static {
+        let url = call.request.url.to_string();
+        let origin = Origin::of(&call.request.url).expect("an http URL");
+        let mut log = self.log.lock().expect("no test panics under the lock");
+        let turn = log.iter().filter(|seen| seen.url == url && seen.index == call.index).count();
+        let number = log.len();
+        log.push(Seen { index: call.index, url: url.clone(), origin, at: Instant::now(), end: None });
+        drop(log);
+        let steps = self.steps.get(&url).cloned().unwrap_or_else(|| vec![Step::Answer { after: 1, status: 200 }]);
+        let step = steps[turn.min(steps.len() - 1)].clone();
+        let log = self.log.clone();
+        async move {
+            let started = Instant::now();
+            let outcome = tokio::time::timeout(call.time_limit, play(step)).await;
+            let (response, failure) =
+                outcome.unwrap_or_else(|_| (None, Some(Failure::new(FailureKind::AttemptTimeout, "too slow"))));
+            log.lock().expect("no test panics under the lock")[number].end = Some(Instant::now());
+            let timing = Timing { total: started.elapsed(), ..Timing::default() };
+            Exchange { timestamp: SystemTime::UNIX_EPOCH, timing, remote_ip: None, response, failure }
+        }
+    }
+}
+
+async fn play(step: Step) -> (Option<Response>, Option<Failure>) {
+    let pause = |millis| tokio::time::sleep(Duration::from_millis(millis));
+    match step {
+        Step::Answer { after, status } => {
+            pause(after).await;
+            (Some(response(status, None)), None)
+        }
+        Step::RetryAfter { status, seconds } => {
+            let field = (header::RETRY_AFTER, seconds.to_string());
+            (Some(response(status, Some(field))), None)
+        }
+        Step::Redirect { after, to } => {
+            pause(after).await;
+            (Some(response(302, Some((header::LOCATION, to)))), None)
+        }
+        Step::Fail { after, kind } => {
+            pause(after).await;
+            (None, Some(Failure::new(kind, "scripted")))
+        }
+        Step::Hang => std::future::pending().await,
+        Step::Panic => panic!("scripted"),
+    }
+}
+
+fn response(status: u16, field: Option<(header::HeaderName, String)>) -> Response {
+    let mut headers = HeaderMap::new();
+    if let Some((name, value)) = field {
+        headers.insert(name, HeaderValue::from_str(&value).expect("a legal value"));
+    }
+    Response {
+        status: StatusCode::from_u16(status).expect("a status"),
+        version: http::Version::HTTP_11,
+        headers,
+        body: Body::Discarded,
+        size_download: 0,
+        size_decoded: 0,
+        sha256: None,
+    }
+}
+
+fn count(n: usize) -> NonZeroUsize {
+    NonZeroUsize::new(n).expect("not zero")
+}
+
+fn plan(concurrency: usize, max_per_host: usize) -> Plan {
+    let mut plan = Plan { seed: 7, ..Plan::default() };
+    plan.limits.concurrency = count(concurrency);
+    plan.limits.max_per_host = NonZeroUsize::new(max_per_host);
+    plan
+}
+
+fn job(url: &str) -> Job {
+    Job::from(url.parse::<url::Url>().expect("a URL"))
+}
+
+fn bad_line() -> Job {
+    let failure = Failure::new(FailureKind::UrlInvalid, "scripted");
+    let bad = BadLine { text: "nonsense".to_owned(), raw: None, failure };
+    Job { request: Err(Box::new(bad)), ..job("http://unused.example/") }
+}
+
+fn start(jobs: Vec<Job>, script: &Script, plan: Plan) -> Records {
+    run(futures::stream::iter(jobs), script.clone(), plan, CancellationToken::new())
+}
+
+/// Runs all jobs on a paused clock.
+#[expect(clippy::vec_box, reason = "records are boxed as long as they live")]
+fn records(jobs: Vec<Job>, script: &Script, plan: Plan) -> Vec<Box<Record>> {
+    paused(|| start(jobs, script, plan).collect())
+}
+
+/// Runs a future on a paused clock: time passes only while nothing else can happen.
+fn paused<F: Future>(future: impl FnOnce() -> F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(async { future().await })
+}
+
+/// A list: which origin each line asks, and what happens there.
+fn lists() -> impl Strategy<Value = Vec<(u8, Vec<Step>)>> {
+    let kind = prop_oneof![
+        Just(FailureKind::ConnectRefused),
+        Just(FailureKind::TlsCertExpired),
+        Just(FailureKind::ReadTimeout)
+    ];
+    let step = prop_oneof![
+        8 => (0..2_000_u64, prop_oneof![6 => Just(200_u16), 1 => Just(404), 2 => Just(503)])
+            .prop_map(|(after, status)| Step::Answer { after, status }),
+        1 => (0..5_u64).prop_map(|seconds| Step::RetryAfter { status: 429, seconds }),
+        1 => (0..500_u64, 0..4_u8, 0..9_u8).prop_map(|(after, host, path)| Step::Redirect { after, to: format!("http://h{host}.example/r{path}") }),
+        1 => (0..500_u64, kind).prop_map(|(after, kind)| Step::Fail { after, kind }),
+        1 => Just(Step::Hang),
+        1 => Just(Step::Panic),
+    ];
+    prop::collection::vec((0..5_u8, prop::collection::vec(step, 1..4)), 0..40)
+}
+
+fn scripted(list: &[(u8, Vec<Step>)]) -> (Vec<Job>, Script) {
+    let url = |line: usize, host: u8| format!("http://h{host}.example/{line}");
+    let jobs = list.iter().enumerate().map(|(line, (host, _))| match host {
+        4 => bad_line(),
+        host => job(&url(line, *host)),
+    });
+    let steps = list.iter().enumerate().map(|(line, (host, steps))| (url(line, *host), steps.clone()));
+    (jobs.collect(), Script::new(steps))
+}
+
+/// A panic of a scripted exchange is part of the script, so its message is no news.
+fn without_panic_messages() {
+    std::panic::set_hook(Box::new(|info| {
+        if info.payload().downcast_ref::<&str>() != Some(&"scripted") {
+            let mut stderr = std::io::stderr();
+            drop(std::io::Write::write_fmt(&mut stderr, format_args!("{info}\n")));
+        }
+    }));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    /// Invariants 1, 2 and 6.
+    #[test]
+    fn one_line_one_record_in_order_within_the_limits(list in lists(), concurrency in 1..9_usize, per_host in 0..4_usize, window in 1..9_usize) {
+        without_panic_messages();
+        let (jobs, script) = scripted(&list);
+        let plan = Plan { window: count(window), ..plan(concurrency, per_host) };
+        let (max_time, attempts) = (plan.policy.retries.max_time, 1 + plan.policy.retries.attempts as usize);
+        let records = records(jobs, &script, plan);
+
+        let indices: Vec<u64> = records.iter().map(|record| record.index).collect();
+        prop_assert_eq!(indices, (0..list.len() as u64).collect::<Vec<_>>());
+        for record in &records {
+            let longest = max_time + Duration::from_millis(1);
+            prop_assert!(record.time_total.unwrap_or_default() <= longest, "took too long: {:?}", record);
+        }
+        // Those that panic do not say when they end; they end at once.
+        let ends = |seen: &Seen| seen.end.is_some();
+        prop_assert!(script.most_at_once(ends) <= concurrency);
+        for host in 0..4_u8 {
+            let name = format!("h{host}.example");
+            let most = script.most_at_once(|seen| ends(seen) && seen.origin.host() == name);
+            prop_assert!(per_host == 0 || most <= per_host, "{} at once to {}", most, name);
+        }
+        for index in 0..list.len() as u64 {
+            let first = script.log().iter().find(|seen| seen.index == index).map(|seen| seen.url.clone());
+            let tries = script.log().iter().filter(|seen| seen.index == index && Some(&seen.url) == first.as_ref()).count();
+            prop_assert!(tries <= attempts, "line {} was tried {} times", index, tries);
+        }
+    }
+
+    /// Invariant 1, when the run is stopped at any time.
+    #[test]
+    fn a_stopped_run_gives_a_whole_beginning_of_the_input(list in lists(), after in 0..5_000_u64, concurrency in 1..9_usize) {
+        without_panic_messages();
+        let (jobs, script) = scripted(&list);
+        let cancel = CancellationToken::new();
+        let plan = plan(concurrency, 2);
+        let latest = Duration::from_millis(after) + plan.grace + Duration::from_millis(2);
+        let (records, took) = paused(|| async {
+            let started = Instant::now();
+            let stop = cancel.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(after)).await;
+                stop.cancel();
+            });
+            let records: Vec<_> = run(futures::stream::iter(jobs), script.clone(), plan, cancel).collect().await;
+            (records, started.elapsed())
+        });
+        prop_assert!(took <= latest, "ended {:?} after the start", took);
+        let indices: Vec<u64> = records.iter().map(|record| record.index).collect();
+        prop_assert_eq!(indices, (0..records.len() as u64).collect::<Vec<_>>());
+        let last_started = script.log().iter().map(|seen| seen.index + 1).max().unwrap_or(0);
+        prop_assert!(records.len() as u64 >= last_started, "a line that was started has no record");
+    }
+}
+
+#[test]
+fn the_whole_takes_as_long_as_the_slowest() {
+    let delays = [1_000, 2_000, 1_000];
+    let url = |n: usize| format!("http://h.example/{n}");
+    let script =
+        Script::new(delays.iter().enumerate().map(|(n, &after)| (url(n), vec![Step::Answer { after, status: 200 }])));
+    let jobs = (0..3).map(|n| job(&url(n))).collect();
+    let (records, took) = paused(|| async {
+        let started = Instant::now();
+        let records: Vec<_> = start(jobs, &script, plan(64, 8)).collect().await;
+        (records, started.elapsed())
+    });
+    assert_eq!(records.iter().map(|record| record.url.as_str()).collect::<Vec<_>>(), [url(0), url(1), url(2)]);
+    assert_eq!(took.as_millis(), 2_000);
+}
+
+#[test]
+fn the_oldest_line_that_may_go_goes_first() {
+    let jobs =
+        ["http://a.example/0", "http://a.example/1", "http://b.example/2", "http://a.example/3", "http://b.example/4"];
+    let script = Script::default();
+    records(jobs.map(job).into(), &script, plan(2, 1));
+    let order: Vec<u64> = script.log().iter().map(|seen| seen.index).collect();
+    assert_eq!(order, [0, 2, 1, 4, 3]);
+}
+
+#[test]
+fn a_list_sorted_by_host_keeps_every_host_busy() {
+    let jobs: Vec<Job> = (0..20_000).map(|n| job(&format!("http://h{}.example/{n}", n / 500))).collect();
+    let script = Script::default();
+    let (_, took) = paused(|| async {
+        let started = Instant::now();
+        let count = start(jobs, &script, plan(320, 8)).count().await;
+        (count, started.elapsed())
+    });
+    // 500 lines a host, 8 at once, 1 ms each.
+    assert!(took <= Duration::from_millis(65), "took {took:?}");
+}
+
+#[test]
+fn a_gate_holds_up_its_origin_and_no_other() {
+    let limited = vec![Step::RetryAfter { status: 429, seconds: 2 }, Step::Answer { after: 5, status: 200 }];
+    let mut jobs = vec![job("http://limited.example/0")];
+    jobs.extend((1..100).map(|n| job(&format!("http://h{n}.example/{n}"))));
+    jobs.push(job("http://limited.example/100"));
+    let script = Script::new([("http://limited.example/0".to_owned(), limited)]);
+    let records = records(jobs, &script, plan(4, 1));
+    let log = script.log();
+    let zero = log[0].at;
+    for seen in &log[1..] {
+        let is_limited = seen.origin.host() == "limited.example";
+        assert_eq!(
+            seen.at.duration_since(zero) >= Duration::from_secs(2),
+            is_limited,
+            "{} left at the wrong time",
+            seen.url
+        );
+    }
+    assert_eq!(records[0].verdict, Verdict::Flaky);
+    assert_eq!(records[0].attempts.len(), 2);
+    assert_eq!(records[0].attempts[0].followed_by.as_deref(), Some("retry: status 429"));
+    assert!(records[0].time_wait >= Some(Duration::from_secs(2)));
+}
+
+#[test]
+fn a_longer_wait_than_allowed_is_told_and_not_waited_for() {
+    let script =
+        Script::new([("http://a.example/".to_owned(), vec![Step::RetryAfter { status: 429, seconds: u64::MAX }])]);
+    let records = records(vec![job("http://a.example/"), job("http://a.example/next")], &script, plan(4, 1));
+    let record = &records[0];
+    assert_eq!(record.error.as_ref().map(|failure| failure.kind), Some(FailureKind::RateLimited));
+    assert_eq!(record.status, Some(429));
+    assert_eq!(record.retry_after, Some(Duration::from_secs(u64::MAX)));
+    assert_eq!(record.retry_stopped_by, Some(RetryStop::MaxRetryAfter));
+    assert!(records[1].ok);
+    assert_eq!(script.log().len(), 2);
+}
+
+#[test]
+fn hops_and_retries_pass_the_limit_of_their_own_origin() {
+    let mut steps: Vec<(String, Vec<Step>)> = (0..10)
+        .map(|n| {
+            let target = Step::Redirect { after: 1, to: format!("http://slow.example/{n}") };
+            (format!("http://h{n}.example/"), vec![target])
+        })
+        .collect();
+    steps.extend((0..10).map(|n| {
+        let fail = Step::Fail { after: 50, kind: FailureKind::Reset };
+        (format!("http://slow.example/{n}"), vec![fail, Step::Answer { after: 50, status: 200 }])
+    }));
+    let script = Script::new(steps);
+    let records = records((0..10).map(|n| job(&format!("http://h{n}.example/"))).collect(), &script, plan(64, 2));
+    assert!(records.iter().all(|record| record.verdict == Verdict::Flaky && record.num_redirects == 1));
+    assert_eq!(script.most_at_once(|seen| seen.origin.host() == "slow.example"), 2);
+    // An attempt begins with the request of the line, so the redirect is asked for again.
+    assert_eq!(script.log().len(), 40);
+    assert_eq!(records[0].attempts[0].hops.len(), 2);
+}
+
+#[test]
+fn a_job_that_waits_holds_no_place() {
+    let gone = vec![Step::RetryAfter { status: 503, seconds: 30 }, Step::Answer { after: 1, status: 200 }];
+    let steps = (0..64).map(|n| (format!("http://h{n}.example/"), gone.clone()));
+    let script = Script::new(steps);
+    let mut jobs: Vec<Job> = (0..64).map(|n| job(&format!("http://h{n}.example/"))).collect();
+    jobs.extend((0..64).map(|n| job(&format!("http://good{n}.example/"))));
+    records(jobs, &script, plan(1, 1));
+    let log = script.log();
+    let good = log.iter().filter(|seen| seen.origin.host().starts_with("good"));
+    let last = good.map(|seen| seen.at.duration_since(log[0].at)).max();
+    assert!(last < Some(Duration::from_secs(1)), "the last good one left after {last:?}");
+}
+
+#[test]
+fn a_request_that_may_have_been_processed_is_not_sent_twice() {
+    let post = |url: &str| {
+        let mut job = job(url);
+        job.request.as_mut().expect("a good line").method = http::Method::POST;
+        job
+    };
+    let fail = |kind| vec![Step::Fail { after: 1, kind }];
+    let script = Script::new([
+        ("http://a.example/sent".to_owned(), fail(FailureKind::Reset)),
+        ("http://a.example/refused".to_owned(), fail(FailureKind::ConnectRefused)),
+    ]);
+    let records = records(vec![post("http://a.example/sent"), post("http://a.example/refused")], &script, plan(4, 4));
+    assert_eq!(records[0].retry_stopped_by, Some(RetryStop::Method));
+    assert_eq!((records[0].num_retries, records[1].num_retries), (0, 2));
+    assert_eq!(records[1].retry_stopped_by, Some(RetryStop::Attempts));
+}
+
+#[test]
+fn no_retry_starts_after_the_time_of_the_line() {
+    let script = Script::new([("http://a.example/".to_owned(), vec![Step::Answer { after: 700, status: 503 }])]);
+    let mut plan = plan(4, 4);
+    plan.policy.retries.max_time = Duration::from_secs(1);
+    plan.policy.retries.attempts = 100;
+    let records = records(vec![job("http://a.example/")], &script, plan);
+    let record = &records[0];
+    assert!(record.time_total <= Some(Duration::from_secs(1)), "{record:?}");
+    assert!(record.retry_stopped_by == Some(RetryStop::RetryMaxTime), "{record:?}");
+}
+
+#[test]
+fn a_line_that_waits_too_long_at_a_gate_ends_with_its_time() {
+    let second_gate = vec![Step::RetryAfter { status: 429, seconds: 50 }];
+    let first = vec![Step::RetryAfter { status: 429, seconds: 1 }];
+    let script =
+        Script::new([("http://a.example/0".to_owned(), first), ("http://a.example/1".to_owned(), second_gate)]);
+    let mut plan = plan(4, 4);
+    plan.policy.retries.max_time = Duration::from_secs(10);
+    let (records, took) = paused(|| async {
+        let started = Instant::now();
+        let records: Vec<_> =
+            start(vec![job("http://a.example/0"), job("http://a.example/1")], &script, plan).collect().await;
+        (records, started.elapsed())
+    });
+    assert_eq!(records[0].error.as_ref().map(|failure| failure.kind), Some(FailureKind::TotalTimeout));
+    assert_eq!((records[0].num_retries, records[0].attempts.len()), (0, 1));
+    assert!(took <= Duration::from_millis(10_002), "took {took:?}");
+}
+
+#[test]
+fn a_panic_in_an_exchange_is_the_failure_of_its_line_alone() {
+    without_panic_messages();
+    let script = Script::new([("http://a.example/0".to_owned(), vec![Step::Panic])]);
+    let records = records(vec![job("http://a.example/0"), job("http://a.example/1")], &script, plan(4, 1));
+    assert_eq!(records[0].error.as_ref().map(|failure| failure.kind), Some(FailureKind::InternalError));
+    assert!(records[1].ok);
+}
+
+#[test]
+fn a_full_window_stops_the_reading() {
+    let script = Script::new([("http://a.example/0".to_owned(), vec![Step::Hang])]);
+    let read = Arc::new(Mutex::new(0));
+    let counter = read.clone();
+    let jobs = futures::stream::iter(0..1_000).map(move |n| {
+        *counter.lock().expect("no panic here") += 1;
+        job(&format!("http://a.example/{n}"))
+    });
+    let plan = Plan { window: count(10), ..plan(4, 4) };
+    paused(|| async {
+        let mut records = run(jobs, script.clone(), plan, CancellationToken::new());
+        tokio::select! {
+            record = records.next() => panic!("line 0 hangs, and {record:?} came out"),
+            () = tokio::time::sleep(Duration::from_secs(5)) => {}
+        }
+        assert_eq!(records.snapshot().admitted, 10);
+    });
+    assert_eq!(*read.lock().expect("no panic here"), 10);
+}
+
+#[test]
+fn by_completion_the_quick_come_first() {
+    let script = Script::new([("http://a.example/0".to_owned(), vec![Step::Answer { after: 500, status: 200 }])]);
+    let plan = Plan { order: Order::Completion, ..plan(4, 4) };
+    let records = records((0..3).map(|n| job(&format!("http://a.example/{n}"))).collect(), &script, plan);
+    assert_eq!(records.iter().map(|record| record.index).collect::<Vec<_>>(), [1, 2, 0]);
+}
+
+#[test]
+fn lines_that_are_no_request_need_no_place() {
+    let script = Script::default();
+    let records = records((0..1_000).map(|_| bad_line()).collect(), &script, plan(1, 1));
+    assert_eq!((records.len(), script.log().len()), (1_000, 0));
+    assert!(records.iter().all(|record| !record.ok && record.status.is_none()));
+}
+
+#[test]
+fn the_first_record_is_there_before_the_input_goes_on() {
+    let first = futures::stream::iter([job("http://a.example/0")]);
+    let jobs = first.chain(futures::stream::pending());
+    paused(|| async {
+        let mut records = run(jobs, Script::default(), plan(4, 4), CancellationToken::new());
+        assert_eq!(records.next().await.map(|record| record.index), Some(0));
+        assert!(records.next().now_or_never().is_none());
+    });
+}
+
+#[test]
+fn what_is_in_flight_when_the_run_is_stopped_has_the_grace_time() {
+    let script = Script::new([
+        ("http://a.example/0".to_owned(), vec![Step::Answer { after: 4_000, status: 200 }]),
+        ("http://a.example/1".to_owned(), vec![Step::Hang]),
+    ]);
+    let cancel = CancellationToken::new();
+    let jobs = futures::stream::iter((0..10).map(|n| job(&format!("http://a.example/{n}"))));
+    let plan = Plan { grace: Duration::from_secs(5), ..plan(2, 2) };
+    let (records, snapshot) = paused(|| async {
+        let mut records = run(jobs, script.clone(), plan, cancel.clone());
+        assert!(records.next().now_or_never().is_none());
+        cancel.cancel();
+        let out: Vec<_> = records.by_ref().collect().await;
+        (out, records.snapshot())
+    });
+    let kinds: Vec<_> = records.iter().map(|record| record.error.as_ref().map(|failure| failure.kind)).collect();
+    assert_eq!(kinds, [None, Some(FailureKind::Canceled)]);
+    assert_eq!(records[1].time_total, Some(Duration::from_secs(5)));
+    assert_eq!((snapshot.admitted, snapshot.finished), (2, 2));
+    assert_eq!(script.log().len(), 2);
+}
+
+#[test]
+fn the_same_seed_makes_the_same_run() {
+    let steps = || (0..20).map(|n| (format!("http://a.example/{n}"), vec![Step::Answer { after: 1, status: 503 }]));
+    let times = |seed| {
+        let script = Script::new(steps());
+        let jobs = (0..20).map(|n| job(&format!("http://a.example/{n}"))).collect();
+        records(jobs, &script, Plan { seed, ..plan(4, 4) });
+        let log = script.log();
+        log.iter().map(|seen| seen.at.duration_since(log[0].at)).collect::<Vec<_>>()
+    };
+    assert_eq!(times(1), times(1));
+    assert_ne!(times(1), times(2));
+}
