@@ -76,7 +76,7 @@ impl Default for Plan {
 /// whole beginning of the input: lines that were read and never started have a `canceled` record only where a line after
 /// them was started.
 pub fn run<T: Transport>(
-    jobs: impl Stream<Item = Job> + Send + Unpin + 'static,
+    jobs: impl Stream<Item = Job> + Send + 'static,
     transport: T,
     plan: Plan,
     cancel: CancellationToken,
@@ -85,7 +85,7 @@ pub fn run<T: Transport>(
     let grace = plan.grace;
     let run = Shared(Arc::new(Mutex::new(Run::new(plan))));
     let settler = run.clone();
-    let settled = Tickets { jobs: Some(jobs), run: run.clone() }
+    let settled = Tickets { jobs: Some(Box::pin(jobs)), run: run.clone() }
         .map(move |ticket| exchange(&transport, ticket))
         .buffer_unordered(concurrency)
         .map(move |(id, exchange)| settler.lock().settle(id, exchange, Instant::now()));
@@ -119,11 +119,11 @@ fn exchange<T: Transport>(transport: &T, ticket: Ticket) -> impl Future<Output =
 /// The tickets of all exchanges that may leave, as soon as they may. Reads on only while no waiting job may go.
 struct Tickets<J> {
     /// `None` when the input has ended.
-    jobs: Option<J>,
+    jobs: Option<Pin<Box<J>>>,
     run: Shared,
 }
 
-impl<J: Stream<Item = Job> + Unpin> Stream for Tickets<J> {
+impl<J: Stream<Item = Job>> Stream for Tickets<J> {
     type Item = Ticket;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Ticket>> {
