@@ -65,7 +65,8 @@ pub struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body_base64: Option<Base64>,
     /// File that the decoded body was written to.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "lossy")]
+    #[cfg_attr(test, schemars(with = "Option<PathBuf>"))]
     pub body_file: Option<PathBuf>,
     /// Bytes of the body on the wire.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -374,6 +375,12 @@ impl Record {
     }
 }
 
+/// A path as text, whatever its bytes are: a record must never fail to be written for the name of a directory.
+#[expect(clippy::ref_option, reason = "the form that serde calls")]
+fn lossy<S: serde::Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    path.as_deref().map(std::path::Path::to_string_lossy).serialize(serializer)
+}
+
 /// Points in time as RFC 3339 in UTC with milliseconds.
 mod timestamp {
     use std::time::SystemTime;
@@ -469,6 +476,16 @@ mod tests {
     fn a_record_survives_its_json() {
         let json = serde_json::to_string(&full()).expect("a record is JSON");
         assert_eq!(serde_json::from_str::<Record>(&json).expect("the same record"), full());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_path_that_is_not_utf_8_does_not_keep_a_record_from_being_written() {
+        use std::os::unix::ffi::OsStrExt as _;
+
+        let path = std::ffi::OsStr::from_bytes(b"out/\xff").into();
+        let json = serde_json::to_value(Record { body_file: Some(path), ..full() }).expect("a record is JSON");
+        assert_eq!(json["body_file"], "out/\u{fffd}");
     }
 
     #[test]
