@@ -1,32 +1,89 @@
 //! Records to bytes: one file a format, the terminal, the summary, progress. Sees nothing but records.
+//!
+//! A format only renders into memory (`records::Render`); an [`Output`] brings the bytes out, whole records only;
+//! [`open`] puts the two together to a [`Report`]. Whatever a person may read has passed [`escape`].
 
+mod cell;
+mod csv;
+mod escape;
+mod file;
+mod fit;
+mod format;
+mod hosts;
+mod json;
+mod ndjson;
+mod object;
+mod output;
+mod records;
+mod style;
+mod summary;
+mod target;
+#[cfg(test)]
+mod tests;
+mod text;
+mod units;
+
+use std::fmt;
 use std::io;
 
-use crate::model::Record;
+pub use escape::{escape, is_unsafe};
+pub use file::{OutputError, same_file};
+pub use format::{Format, ParseFormatError};
+pub use output::Output;
+pub use style::Style;
+pub use summary::Summary;
+
+use crate::model::{Field, Record};
+use records::Records;
 
 /// Takes records in the order in which they come out.
-pub trait Report {
+///
+/// An error means that the output can no longer be written to: stop the run. What was written is valid as it is, as far
+/// as the target allows (see [`Output`]), and later calls give an error of the same kind. A reader who went away is
+/// [`io::ErrorKind::BrokenPipe`]: end quietly.
+pub trait Report: fmt::Debug + Send {
     /// Takes one record.
     fn record(&mut self, record: &Record) -> io::Result<()>;
 
-    /// Makes everything taken so far visible to the reader.
+    /// Makes everything taken so far visible to the reader; to be called whenever no record is at hand.
     fn flush(&mut self) -> io::Result<()>;
 
-    /// Writes what comes after the last record.
+    /// Writes what comes after the last record, and everything taken so far. The last call, also of a run that ended early.
     fn finish(&mut self) -> io::Result<()>;
 }
 
-/// The form of the records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// One JSON object a line.
-    Ndjson,
-    /// One JSON array.
-    Json,
-    /// Comma-separated values with a header line (RFC 4180).
-    Csv,
-    /// Tab-separated values with a header line.
-    Tsv,
-    /// Lines for people.
-    Text,
+/// How records are rendered.
+#[derive(Debug, Clone, Default)]
+pub struct Rendering {
+    /// Which fields, in which order, `--fields`; `None`: all, in the order of the record. A second mention is dropped.
+    pub fields: Option<Vec<Field>>,
+    /// How lines for people look.
+    pub style: Style,
+    /// Whether CSV and TSV leave text as it is that a spreadsheet would run as a formula, `--csv-raw`.
+    pub csv_raw: bool,
+}
+
+/// A report of all records in `format` to `output`.
+pub fn open(format: Format, output: Output, rendering: Rendering) -> Box<dyn Report> {
+    let Rendering { fields, style, csv_raw } = rendering;
+    let fields = fields.map(without_repeats);
+    let on_terminal = style.width.is_some();
+    match format {
+        Format::Ndjson => Box::new(Records::new(output, ndjson::Ndjson { fields })),
+        Format::Json => Box::new(Records::new(output, json::Json::new(fields))),
+        Format::Csv => Box::new(Records::new(output, csv::Csv::new(b',', fields, csv_raw, on_terminal))),
+        Format::Tsv => Box::new(Records::new(output, csv::Csv::new(b'\t', fields, csv_raw, on_terminal))),
+        Format::Text => Box::new(Records::new(output, text::Text { style, fields })),
+    }
+}
+
+/// A JSON object must not have a name twice (RFC 8259, section 4).
+fn without_repeats(fields: Vec<Field>) -> Vec<Field> {
+    let mut kept = Vec::with_capacity(fields.len());
+    for field in fields {
+        if !kept.contains(&field) {
+            kept.push(field);
+        }
+    }
+    kept
 }
