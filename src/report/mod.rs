@@ -14,6 +14,8 @@ mod json;
 mod ndjson;
 mod object;
 mod output;
+#[cfg(feature = "cli")]
+mod progress;
 mod records;
 mod style;
 mod summary;
@@ -30,6 +32,8 @@ pub use escape::{escape, is_unsafe};
 pub use file::{OutputError, same_file};
 pub use format::{Format, ParseFormatError};
 pub use output::Output;
+#[cfg(feature = "cli")]
+pub use progress::{Progress, ProgressState, Screen};
 pub use style::Style;
 pub use summary::Summary;
 
