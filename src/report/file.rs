@@ -18,7 +18,7 @@ pub enum OutputError {
     #[error("{}: is also an input; write to another file", shown(.0))]
     IsInput(PathBuf),
     /// Standard output goes to a file that is also one of the inputs, which would never end.
-    #[error("standard output goes to {}, which is also an input; write to another file", shown(.0))]
+    #[error("standard output goes to a file that is also an input ({}); write to another file", shown(.0))]
     StdoutIsInput(PathBuf),
     /// Another run writes to the same file.
     #[error("{}: another process is writing to this file; wait for it, or write to another one", shown(.0))]
