@@ -46,9 +46,6 @@ pub enum OutputError {
 pub fn same_file<'a>(file: &Metadata, inputs: &'a [PathBuf]) -> Option<&'a Path> {
     let is_same =
         |input: &&PathBuf| fs::metadata(input).is_ok_and(|input| input.is_file() && identity(&input) == identity(file));
-    if !file.is_file() {
-        return None;
-    }
     inputs.iter().find(is_same).map(PathBuf::as_path)
 }
 
