@@ -1,5 +1,6 @@
 //! What the input can be told.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,9 +13,9 @@ use url::Url;
 pub enum Source {
     /// A file, read as a stream; `.gz` and `.zst` are unpacked.
     File(PathBuf),
-    /// Standard input.
+    /// Standard input, unpacked too if its first bytes say so.
     Stdin,
-    /// One URL, given as an argument.
+    /// One URL, given as an argument. Its job has no place.
     Url(String),
 }
 
@@ -45,6 +46,41 @@ pub struct Template {
     pub headers: Arc<HeaderMap>,
     /// The body.
     pub body: Option<Bytes>,
-    /// What relative URLs are relative to.
+    /// What relative URLs are relative to, as in a browser (RFC 3986, section 5): with `https://api.example.com/v1/`, a line
+    /// `users` asks for `/v1/users` and a line `/users` for `/users`; without the slash at its end, `v1` is replaced.
     pub base_url: Option<Url>,
+}
+
+/// An argument as the command line takes it: `-`, a URL with `http://` or `https://`, else the name of a file.
+impl From<OsString> for Source {
+    fn from(argument: OsString) -> Self {
+        let is_url = |text: &&str| {
+            let starts_with = |scheme: &str| text.get(..scheme.len()).is_some_and(|s| s.eq_ignore_ascii_case(scheme));
+            starts_with("http://") || starts_with("https://")
+        };
+        match argument.to_str() {
+            Some("-") => Self::Stdin,
+            Some(text) if is_url(&text) => Self::Url(text.to_owned()),
+            _ => Self::File(argument.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_argument_is_a_file_unless_it_is_a_dash_or_an_http_url() {
+        for (argument, source) in [
+            ("-", Source::Stdin),
+            ("http://h", Source::Url("http://h".into())),
+            ("HTTPS://h", Source::Url("HTTPS://h".into())),
+            ("http:/h", Source::File("http:/h".into())),
+            ("./-", Source::File("./-".into())),
+            ("läste", Source::File("läste".into())),
+        ] {
+            assert_eq!(Source::from(OsString::from(argument)), source);
+        }
+    }
 }

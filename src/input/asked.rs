@@ -1,0 +1,239 @@
+//! What one line asks for, and how the template fills it up to a job.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use url::Url;
+
+use super::options::Template;
+use super::shown::{kept, quoted, redacted};
+use super::url::parse_url;
+use crate::model::{BadLine, Failure, FailureKind, Job, Overrides, Request};
+
+/// What one line asks for; what it leaves open comes from the template.
+#[derive(Debug, Default)]
+pub(super) struct Asked<'a> {
+    pub(super) url: Cow<'a, str>,
+    pub(super) method: Option<Method>,
+    /// Each name with all its values; they replace those of the template.
+    pub(super) headers: Vec<(HeaderName, Vec<HeaderValue>)>,
+    pub(super) body: Option<Bytes>,
+    /// Whether the body is JSON and wants a Content-Type that says so.
+    pub(super) is_json: bool,
+    pub(super) overrides: Option<Box<Overrides>>,
+}
+
+/// The template, and what many lines share.
+#[derive(Debug)]
+pub(super) struct Defaults<'a> {
+    template: &'a Template,
+    /// The template's headers and a Content-Type for JSON, so that a million lines with JSON bodies share one map.
+    json_headers: OnceCell<Arc<HeaderMap>>,
+}
+
+impl<'a> Defaults<'a> {
+    pub(super) fn new(template: &'a Template) -> Self {
+        Self { template, json_headers: OnceCell::new() }
+    }
+
+    /// The job that `asked` becomes; it has no place, id or carried fields yet.
+    pub(super) fn job(&self, asked: Asked) -> Job {
+        match parse_url(&asked.url, self.template.base_url.as_ref()) {
+            Ok(url) => self.fill_up(asked, url),
+            Err(failure) => bad(kept(&asked.url), failure),
+        }
+    }
+
+    fn fill_up(&self, asked: Asked, url: Url) -> Job {
+        let body = asked.body.or_else(|| self.template.body.clone());
+        let default_method = if body.is_some() { Method::POST } else { Method::GET };
+        let method = asked.method.or_else(|| self.template.method.clone()).unwrap_or(default_method);
+        let mut headers = Arc::clone(if asked.is_json { self.json_headers() } else { &self.template.headers });
+        if !asked.headers.is_empty() {
+            replace(Arc::make_mut(&mut headers), asked.headers);
+        }
+        let mut request = Request { method, url, headers, body, overrides: asked.overrides };
+        request.take_userinfo();
+        let has_another_form = asked.url != request.url.as_str();
+        Job { asked: has_another_form.then(|| redacted(&asked.url).into()), ..Job::new(request) }
+    }
+
+    fn json_headers(&self) -> &Arc<HeaderMap> {
+        self.json_headers.get_or_init(|| {
+            let mut headers = Arc::clone(&self.template.headers);
+            if !headers.contains_key(CONTENT_TYPE) {
+                Arc::make_mut(&mut headers).insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            }
+            headers
+        })
+    }
+}
+
+impl Template {
+    /// The job that a URL becomes which is not from a file: one of the command line's arguments, or a library user's.
+    ///
+    /// A bad URL becomes a job too, whose record says what is wrong with it.
+    pub fn job(&self, url: &str) -> Job {
+        Defaults::new(self).job(Asked { url: url.into(), ..Asked::default() })
+    }
+}
+
+/// A job whose line is no request.
+pub(super) fn bad(text: String, failure: Failure) -> Job {
+    Job {
+        place: None,
+        id: None,
+        input: None,
+        asked: None,
+        request: Err(Box::new(BadLine { text, raw: None, failure })),
+    }
+}
+
+/// The method that `text` names. Those that everybody knows may be written in any case, as in the Fetch standard; others are
+/// sent as they are (RFC 9110, section 9.1: methods are case-sensitive).
+pub(super) fn parse_method(text: &str) -> Result<Method, Failure> {
+    let refused = |why: &str| Failure::new(FailureKind::InputMalformed, format!("the method {} {why}", quoted(text)));
+    match known_method(text).map_or_else(|| Method::from_bytes(text.as_bytes()), Ok) {
+        Ok(Method::CONNECT) => Err(refused("asks for a tunnel and not for a resource")),
+        Ok(method) => Ok(method),
+        Err(_) => Err(refused("is not a word of letters, digits and hyphens, such as `GET`")),
+    }
+}
+
+/// The well-known method of that name, whatever the case of its letters.
+pub(super) fn known_method(text: &str) -> Option<Method> {
+    let known = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::PATCH,
+        Method::TRACE,
+        Method::CONNECT,
+    ];
+    known.into_iter().find(|method| method.as_str().eq_ignore_ascii_case(text))
+}
+
+/// Replaces fields of the same name; a name without values only removes.
+fn replace(headers: &mut HeaderMap, own: Vec<(HeaderName, Vec<HeaderValue>)>) {
+    for (name, _) in &own {
+        headers.remove(name);
+    }
+    for (name, values) in own {
+        for value in values {
+            headers.append(&name, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn template(headers: &[(&'static str, &'static str)]) -> Template {
+        let headers =
+            headers.iter().map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        Template { headers: Arc::new(headers.collect()), ..Template::default() }
+    }
+
+    fn asked(url: &str) -> Asked<'_> {
+        Asked { url: url.into(), ..Asked::default() }
+    }
+
+    fn request(template: &Template, asked: Asked) -> Request {
+        Defaults::new(template).job(asked).request.expect("a request")
+    }
+
+    #[test]
+    fn the_method_is_the_lines_then_the_templates_then_post_with_a_body_and_get_without() {
+        let body = Some(Bytes::from_static(b"x"));
+        for (own, template_method, body, method) in [
+            (None, None, None, Method::GET),
+            (None, None, body.clone(), Method::POST),
+            (None, Some(Method::PUT), body.clone(), Method::PUT),
+            (Some(Method::GET), Some(Method::PUT), body.clone(), Method::GET),
+        ] {
+            let template = Template { method: template_method, body: body.clone(), ..Template::default() };
+            assert_eq!(request(&template, Asked { method: own.clone(), ..asked("http://h") }).method, method);
+            let template = Template { body: None, ..template };
+            assert_eq!(request(&template, Asked { method: own, body, ..asked("http://h") }).method, method);
+        }
+    }
+
+    #[test]
+    fn lines_without_headers_of_their_own_share_the_templates() {
+        let template = template(&[("x-a", "1")]);
+        let defaults = Defaults::new(&template);
+        let headers = |asked| defaults.job(asked).request.expect("a request").headers;
+        assert!(Arc::ptr_eq(&headers(asked("http://h")), &template.headers));
+        let json = || headers(Asked { is_json: true, ..asked("http://h") });
+        assert!(Arc::ptr_eq(&json(), &json()));
+        assert_eq!(json()[CONTENT_TYPE], "application/json");
+    }
+
+    #[test]
+    fn a_field_of_the_line_replaces_the_templates_of_the_same_name() {
+        let own = |name, values: &[&'static str]| {
+            (HeaderName::from_static(name), values.iter().map(|value| HeaderValue::from_static(value)).collect())
+        };
+        let template = template(&[("x-a", "1"), ("x-a", "2"), ("x-b", "3"), ("x-c", "4")]);
+        let headers = vec![own("x-a", &["5", "6"]), own("x-c", &[])];
+        let request = request(&template, Asked { headers, ..asked("http://h") });
+        assert_eq!(request.headers.get_all("x-a").iter().collect::<Vec<_>>(), ["5", "6"]);
+        assert_eq!(request.headers["x-b"], "3");
+        assert_eq!(request.headers.get("x-c"), None);
+    }
+
+    #[test]
+    fn json_keeps_a_content_type_that_was_given() {
+        let template = template(&[("content-type", "application/ld+json")]);
+        let request = request(&template, Asked { is_json: true, ..asked("http://h") });
+        assert_eq!(request.headers[CONTENT_TYPE], "application/ld+json");
+    }
+
+    #[test]
+    fn the_url_as_asked_is_kept_redacted_where_the_request_has_another_form() {
+        let base_url = Some("https://api.example.com/v1/".parse().expect("a URL"));
+        let template = Template { base_url, ..Template::default() };
+        for (url, kept) in [
+            ("http://h/x", None),
+            ("http://h", Some("http://h")),
+            ("HTTP://H/x", Some("HTTP://H/x")),
+            ("http://u:canary@h/x", Some("http://***@h/x")),
+            ("users", Some("users")),
+        ] {
+            assert_eq!(template.job(url).asked.as_deref(), kept, "of {url}");
+        }
+    }
+
+    #[test]
+    fn userinfo_becomes_credentials_of_this_line_alone() {
+        let template = template(&[("x-a", "1")]);
+        let request = template.job("http://u:p@h/x").request.expect("a request");
+        assert_eq!(request.url.as_str(), "http://h/x");
+        assert_eq!(request.headers["authorization"], "Basic dTpw");
+        assert_eq!(template.headers.get("authorization"), None);
+    }
+
+    #[test]
+    fn a_bad_url_is_a_job_whose_record_shows_it_without_secrets() {
+        let bad = Template::default().job("http://u:canary@h:0/").request.expect_err("port 0");
+        assert_eq!((bad.failure.kind, bad.text.as_str()), (FailureKind::UrlInvalidPort, "http://***@h:0/"));
+    }
+
+    #[test]
+    fn well_known_methods_may_be_in_lower_case_and_unknown_ones_are_sent_as_they_are() {
+        for (text, method) in [("get", "GET"), ("Patch", "PATCH"), ("PURGE", "PURGE"), ("M-SEARCH", "M-SEARCH")] {
+            assert_eq!(parse_method(text).expect(text).as_str(), method);
+        }
+        for text in ["", "GE T", "GET/", "CONNECT", "connect", "GÉT"] {
+            assert_eq!(parse_method(text).expect_err(text).kind, FailureKind::InputMalformed);
+        }
+    }
+}
