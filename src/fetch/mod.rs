@@ -1,5 +1,81 @@
 //! The HTTP transport: makes one exchange and says truly what happened. The only room that knows reqwest.
+//!
+//! ```text
+//! exchange ─► route ─► client (reqwest) ─► connect ─► dns, proxy, tls
+//!     │                    │ head
+//!     │                    ▼
+//!     ├─► limits        body ─► decode ─► text, spool
+//!     └─► keep          classify: what an error means
+//! ```
 
+mod body;
+mod classify;
+mod client;
+mod connect;
+mod decode;
+mod dns;
+mod error;
+mod exchange;
+mod keep;
+mod limits;
 mod options;
+mod proxy;
+mod route;
+mod spool;
+mod text;
+mod tls;
 
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, OnceLock};
+
+use crate::model::{Call, Exchange, Transport};
+
+pub use error::FetchError;
 pub use options::{Bodies, ConnectTo, FetchOptions, HttpVersions, IpVersion, Proxies, ResolveEntry, TlsOptions};
+
+/// The HTTP client as a [`Transport`]. Cheap to clone; all clones share their connections.
+#[derive(Debug, Clone)]
+pub struct HttpTransport {
+    shared: Arc<exchange::Shared>,
+}
+
+impl HttpTransport {
+    /// A transport that does what `options` say.
+    ///
+    /// Reads the certificates and the key that they name, and makes the output directory; an error names the option, the file
+    /// and what is wrong with it. Nothing is sent.
+    pub fn new(options: FetchOptions) -> Result<Self, FetchError> {
+        let routes = Arc::new(route::Routes::new(&options)?);
+        let (client, proxies) = client::build(&options, Arc::clone(&routes))?;
+        if let Bodies::Directory(path) = &options.bodies {
+            spool::prepare(path).map_err(|source| FetchError::OutputDirectory { path: path.clone(), source })?;
+        }
+        let shared = exchange::Shared {
+            client,
+            routes,
+            proxies,
+            kept: keep::Kept::new(options.max_idle, client::IDLE_TIMEOUT),
+            read_timeout: options.read_timeout,
+            max_filesize: options.max_filesize,
+            bodies: options.bodies,
+            sha256: options.sha256,
+            output_error: OnceLock::new(),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The first body that could not be written to the output directory, with its path and what the system said.
+    ///
+    /// Its record has failed with `internal_error`; the fault is ours, so the run should end.
+    pub fn output_error(&self) -> Option<&str> {
+        self.shared.output_error.get().map(String::as_str)
+    }
+}
+
+impl Transport for HttpTransport {
+    fn exchange(&self, call: Call) -> impl Future<Output = Exchange> + Send + 'static {
+        exchange::exchange(Arc::clone(&self.shared), call)
+    }
+}

@@ -33,6 +33,8 @@ pub struct FetchOptions {
     pub tls: TlsOptions,
     /// Which versions of HTTP may be spoken.
     pub http_version: HttpVersions,
+    /// Most connections that are kept with nothing to do, over all origins; the client closes the others after use.
+    pub max_idle: usize,
 }
 
 impl Default for FetchOptions {
@@ -50,6 +52,7 @@ impl Default for FetchOptions {
             ip_version: None,
             tls: TlsOptions::default(),
             http_version: HttpVersions::Any,
+            max_idle: 128,
         }
     }
 }

@@ -1,0 +1,177 @@
+//! A server that gives scripted replies, byte for byte, and remembers what it was asked.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::task::AbortOnDropHandle;
+
+/// What the server does with one request.
+#[derive(Debug, Clone)]
+pub(super) struct Reply {
+    bytes: Vec<u8>,
+    then: Then,
+}
+
+/// What the server does after the bytes of a reply.
+#[derive(Debug, Clone, Copy)]
+enum Then {
+    /// It waits for the next request.
+    Stay,
+    /// It closes the connection.
+    Close,
+    /// It resets the connection.
+    Reset,
+    /// It sends a byte of the header or body now and then, for ever.
+    Drip,
+}
+
+impl Reply {
+    /// `bytes`, and the connection stays open.
+    pub(super) fn bytes(bytes: impl AsRef<[u8]>) -> Self {
+        Self { bytes: bytes.as_ref().to_vec(), then: Then::Stay }
+    }
+
+    /// A response with a length and a body.
+    pub(super) fn ok(headers: &str, body: impl AsRef<[u8]>) -> Self {
+        let body = body.as_ref();
+        let mut bytes = format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: {}\r\n\r\n", body.len()).into_bytes();
+        bytes.extend_from_slice(body);
+        Self::bytes(bytes)
+    }
+
+    pub(super) fn then_close(self) -> Self {
+        Self { then: Then::Close, ..self }
+    }
+
+    pub(super) fn then_reset(self) -> Self {
+        Self { then: Then::Reset, ..self }
+    }
+
+    pub(super) fn then_drip(self) -> Self {
+        Self { then: Then::Drip, ..self }
+    }
+}
+
+/// A server; it ends when it is dropped.
+#[derive(Debug)]
+pub(super) struct Server {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    _task: AbortOnDropHandle<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// In the order of requests; the last is given for ever.
+    replies: VecDeque<Reply>,
+    requests: Vec<String>,
+    connections: usize,
+}
+
+impl Server {
+    /// A server that gives `replies` in turn, and the last for ever.
+    pub(super) async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self::start_with(replies, None).await
+    }
+
+    /// The same over TLS.
+    pub(super) async fn start_tls(replies: impl IntoIterator<Item = Reply>, config: rustls::ServerConfig) -> Self {
+        Self::start_with(replies, Some(tokio_rustls::TlsAcceptor::from(Arc::new(config)))).await
+    }
+
+    async fn start_with(replies: impl IntoIterator<Item = Reply>, tls: Option<tokio_rustls::TlsAcceptor>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let state = Arc::new(Mutex::new(State { replies: replies.into_iter().collect(), ..State::default() }));
+        let shared = Arc::clone(&state);
+        let task = tokio::spawn(async move {
+            // The connections end with the server.
+            let mut connections = Vec::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                shared.lock().expect("no panic").connections += 1;
+                let (shared, tls) = (Arc::clone(&shared), tls.clone());
+                connections.push(AbortOnDropHandle::new(tokio::spawn(async move {
+                    match tls {
+                        None => serve(stream, &shared, |stream| stream).await,
+                        Some(tls) => {
+                            let Ok(stream) = tls.accept(stream).await else { return };
+                            serve(stream, &shared, |stream| stream.into_inner().0).await;
+                        }
+                    }
+                })));
+            }
+        });
+        Self { address, state, _task: AbortOnDropHandle::new(task) }
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// The heads of the requests that came, and their bodies.
+    pub(super) fn requests(&self) -> Vec<String> {
+        self.state.lock().expect("no panic").requests.clone()
+    }
+
+    /// How many connections were opened to it.
+    pub(super) fn connections(&self) -> usize {
+        self.state.lock().expect("no panic").connections
+    }
+}
+
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    state: &Mutex<State>,
+    socket: impl FnOnce(S) -> TcpStream,
+) {
+    while let Some(request) = read_request(&mut stream).await {
+        let reply = {
+            let mut state = state.lock().expect("no panic");
+            state.requests.push(request);
+            if state.replies.len() > 1 { state.replies.pop_front() } else { state.replies.front().cloned() }
+        };
+        let Some(reply) = reply else { return };
+        if stream.write_all(&reply.bytes).await.is_err() || stream.flush().await.is_err() {
+            return;
+        }
+        match reply.then {
+            Then::Stay => {}
+            Then::Close => {
+                let _ = stream.shutdown().await;
+                return;
+            }
+            Then::Reset => {
+                socket(stream).set_zero_linger().expect("a socket");
+                return;
+            }
+            Then::Drip => loop {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                if stream.write_all(b"x").await.is_err() || stream.flush().await.is_err() {
+                    return;
+                }
+            },
+        }
+    }
+}
+
+/// The next request, with as much body as its `Content-Length` says.
+async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"\r\n\r\n") {
+        bytes.push(stream.read_u8().await.ok()?);
+    }
+    let head = String::from_utf8_lossy(&bytes).to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body).await.ok()?;
+    bytes.extend(body);
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
