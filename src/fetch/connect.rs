@@ -276,3 +276,63 @@ where
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A connector that goes as far as its stage, and no further.
+    #[derive(Clone)]
+    struct Stuck(Stage);
+
+    struct Nothing;
+
+    impl Connection for Nothing {
+        fn connected(&self) -> Connected {
+            Connected::new()
+        }
+    }
+
+    impl Service<()> for Stuck {
+        type Response = Nothing;
+        type Error = BoxError;
+        type Future = Pin<Box<dyn Future<Output = Result<Nothing, BoxError>> + Send>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, (): ()) -> Self::Future {
+            let stage = self.0;
+            Box::pin(async move {
+                let dial = Dial::current().expect("it is called by the layer");
+                dial.looks_up();
+                if stage != Stage::Lookup {
+                    dial.looked_up(&[]);
+                }
+                if stage == Stage::Tls {
+                    dial.secures();
+                }
+                std::future::pending().await
+            })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_is_not_open_in_time_tells_how_far_it_came() {
+        let limit = Duration::from_secs(10);
+        for stage in [Stage::Lookup, Stage::Tcp, Stage::Tls] {
+            let mut connect = TimedConnectLayer { limit }.layer(Stuck(stage));
+            let (error, dial) = Probe::new(None)
+                .watch(async { (connect.call(()).await.err().expect("it is stuck"), Probe::take_dial()) })
+                .await;
+            assert_eq!(error.downcast_ref::<ConnectTimeout>().expect("a timeout").stage, stage);
+            let dial = dial.expect("it was begun");
+            assert!(dial.failed && dial.own && dial.finished.is_some());
+            assert_eq!(
+                (dial.looked_up.is_some(), dial.secured.is_some()),
+                (stage != Stage::Lookup, stage == Stage::Tls)
+            );
+        }
+    }
+}

@@ -34,6 +34,12 @@ fn transport(options: FetchOptions) -> HttpTransport {
     HttpTransport::new(options).expect("good options")
 }
 
+/// An address at which nobody listens.
+fn nobody() -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address")
+}
+
 /// The exchange with a server that gives `reply` to everything.
 async fn exchange(reply: Reply) -> Exchange {
     exchange_with(FetchOptions::default(), reply).await

@@ -1,1 +1,58 @@
+//! Requests through proxies.
 
+use super::super::Proxies;
+use super::*;
+
+fn through(proxy: &str) -> FetchOptions {
+    let url: Url = proxy.parse().expect("a URL");
+    let proxies = Proxies { http: Some(url.clone()), https: Some(url), bypass: "direct.localhost".into() };
+    FetchOptions { proxies, ..FetchOptions::default() }
+}
+
+#[tokio::test]
+async fn a_plain_request_goes_through_the_proxy_with_its_credentials() {
+    let proxy = Server::start([Reply::ok("", "x")]).await;
+    let transport = transport(through(&format!("http://al:secret@{}/", proxy.address())));
+    let exchange = transport.exchange(get("http://a.invalid/path")).await;
+    assert_eq!((exchange.timing.namelookup, exchange.timing.connect), (None, None));
+    assert_eq!(text(exchange), "x");
+    let request = &proxy.requests()[0];
+    assert!(request.starts_with("GET http://a.invalid/path HTTP/1.1\r\n"), "{request}");
+    // base64 of "al:secret"
+    assert!(request.contains("proxy-authorization: Basic YWw6c2VjcmV0\r\n"), "{request}");
+}
+
+#[tokio::test]
+async fn a_bypassed_host_is_reached_directly() {
+    let server = Server::start([Reply::ok("", "x")]).await;
+    let url = format!("http://direct.localhost:{}/", server.address().port());
+    assert_eq!(text(transport(through("http://127.0.0.1:1/")).exchange(get(url)).await), "x");
+}
+
+#[tokio::test]
+async fn a_proxy_that_does_not_let_through_has_its_own_kinds() {
+    let refused = nobody();
+    let unauthorized = Server::start([Reply::bytes("HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")]).await;
+    let forbidding = Server::start([Reply::bytes("HTTP/1.1 502 No\r\nContent-Length: 0\r\n\r\n")]).await;
+    let closing = Server::start([Reply::bytes("").then_close()]).await;
+    for (proxy, url, expected) in [
+        (format!("http://{refused}/"), "http://a.invalid/", FailureKind::ProxyConnect),
+        (format!("http://{refused}/"), "https://a.invalid/", FailureKind::ProxyConnect),
+        (format!("socks5h://{refused}/"), "http://a.invalid/", FailureKind::ProxyConnect),
+        ("http://proxy.invalid/".to_owned(), "http://a.invalid/", FailureKind::ProxyConnect),
+        (format!("http://u:secret@{}/", unauthorized.address()), "https://a.invalid/", FailureKind::ProxyAuth),
+        (format!("http://u:secret@{}/", forbidding.address()), "https://a.invalid/", FailureKind::ProxyConnect),
+        (format!("http://u:secret@{}/", closing.address()), "https://a.invalid/", FailureKind::ProxyConnect),
+    ] {
+        let exchange = transport(through(&proxy)).exchange(get(url)).await;
+        assert_eq!(kind(&exchange), expected, "{proxy} {url}: {}", message(&exchange));
+        assert!(!message(&exchange).contains("secret"), "{}", message(&exchange));
+    }
+}
+
+#[tokio::test]
+async fn a_407_of_the_proxy_to_a_plain_request_is_a_response() {
+    let proxy = Server::start([Reply::bytes("HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")]).await;
+    let exchange = transport(through(&format!("http://{}/", proxy.address()))).exchange(get("http://a.invalid/")).await;
+    assert_eq!(whole(exchange).status.as_u16(), 407);
+}

@@ -56,6 +56,15 @@ impl Reply {
     }
 }
 
+/// What a server takes for a request.
+#[derive(Clone)]
+enum Speech {
+    Http,
+    Https(tokio_rustls::TlsAcceptor),
+    /// Whatever comes in one piece.
+    Raw,
+}
+
 /// A server; it ends when it is dropped.
 #[derive(Debug)]
 pub(super) struct Server {
@@ -75,15 +84,20 @@ struct State {
 impl Server {
     /// A server that gives `replies` in turn, and the last for ever.
     pub(super) async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
-        Self::start_with(replies, None).await
+        Self::start_with(replies, Speech::Http).await
     }
 
-    /// The same over TLS.
+    /// A server that gives `replies` to the first bytes of each connection, whatever they are.
+    pub(super) async fn start_raw(replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self::start_with(replies, Speech::Raw).await
+    }
+
+    /// The same as [`start`](Self::start) over TLS.
     pub(super) async fn start_tls(replies: impl IntoIterator<Item = Reply>, config: rustls::ServerConfig) -> Self {
-        Self::start_with(replies, Some(tokio_rustls::TlsAcceptor::from(Arc::new(config)))).await
+        Self::start_with(replies, Speech::Https(Arc::new(config).into())).await
     }
 
-    async fn start_with(replies: impl IntoIterator<Item = Reply>, tls: Option<tokio_rustls::TlsAcceptor>) -> Self {
+    async fn start_with(replies: impl IntoIterator<Item = Reply>, speech: Speech) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let state = Arc::new(Mutex::new(State { replies: replies.into_iter().collect(), ..State::default() }));
@@ -93,13 +107,14 @@ impl Server {
             let mut connections = Vec::new();
             while let Ok((stream, _)) = listener.accept().await {
                 shared.lock().expect("no panic").connections += 1;
-                let (shared, tls) = (Arc::clone(&shared), tls.clone());
+                let (shared, speech) = (Arc::clone(&shared), speech.clone());
                 connections.push(AbortOnDropHandle::new(tokio::spawn(async move {
-                    match tls {
-                        None => serve(stream, &shared, |stream| stream).await,
-                        Some(tls) => {
+                    match speech {
+                        Speech::Http => serve(stream, &shared, false, |stream| stream).await,
+                        Speech::Raw => serve(stream, &shared, true, |stream| stream).await,
+                        Speech::Https(tls) => {
                             let Ok(stream) = tls.accept(stream).await else { return };
-                            serve(stream, &shared, |stream| stream.into_inner().0).await;
+                            serve(stream, &shared, false, |stream| stream.into_inner().0).await;
                         }
                     }
                 })));
@@ -130,9 +145,10 @@ impl Server {
 async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     state: &Mutex<State>,
+    raw: bool,
     socket: impl FnOnce(S) -> TcpStream,
 ) {
-    while let Some(request) = read_request(&mut stream).await {
+    while let Some(request) = read_request(&mut stream, raw).await {
         let reply = {
             let mut state = state.lock().expect("no panic");
             state.requests.push(request);
@@ -162,9 +178,13 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// The next request, with as much body as its `Content-Length` says.
-async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+/// The next request, with as much body as its `Content-Length` says; `raw`: whatever comes in one piece.
+async fn read_request(stream: &mut (impl AsyncRead + Unpin), raw: bool) -> Option<String> {
     let mut bytes = Vec::new();
+    if raw {
+        let read = stream.read_buf(&mut bytes).await.ok()?;
+        return (read > 0).then(|| format!("{read} bytes"));
+    }
     while !bytes.ends_with(b"\r\n\r\n") {
         bytes.push(stream.read_u8().await.ok()?);
     }
