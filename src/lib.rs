@@ -3,9 +3,12 @@
 pub mod engine;
 mod expect;
 pub mod fetch;
+mod gatherer;
 pub mod input;
 pub mod model;
 mod order;
 pub mod policy;
 pub mod report;
 mod schedule;
+
+pub use gatherer::{Gatherer, GathererBuilder, gather};
