@@ -1,7 +1,7 @@
 //! A response body: how it comes from the wire, what bounds it, and what becomes of it.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -102,15 +102,6 @@ pub(super) enum Refused {
     Write(#[from] WriteError),
 }
 
-/// A body that was taken in whole.
-#[derive(Debug)]
-pub(super) struct Whole {
-    /// What became of it.
-    pub(super) body: Body,
-    /// Its SHA-256, where it is wanted.
-    pub(super) sha256: Option<[u8; 32]>,
-}
-
 impl Sink {
     /// The sink for a body in the record.
     pub(super) fn memory() -> Self {
@@ -183,20 +174,17 @@ impl Intake {
         Ok(())
     }
 
-    /// The body is whole.
-    pub(super) async fn finish(self, headers: &HeaderMap) -> Result<Whole, WriteError> {
+    /// The body is whole: what becomes of it, and its SHA-256 where that is wanted.
+    pub(super) async fn finish(self, headers: &HeaderMap) -> Result<(Body, Option<[u8; 32]>), WriteError> {
         let body = match self.sink {
             Sink::Count => Body::Discarded,
             Sink::Memory(mut bytes) => {
                 give_back(&mut bytes);
                 text::body(bytes, headers.get(header::CONTENT_TYPE))
             }
-            Sink::File(spool) => {
-                let path: PathBuf = spool.finish().await?;
-                Body::File(path)
-            }
+            Sink::File(spool) => Body::File(spool.finish().await?),
         };
-        Ok(Whole { body, sha256: self.digest.map(|digest| digest.finalize().into()) })
+        Ok((body, self.digest.map(|digest| digest.finalize().into())))
     }
 
     fn check(&self, length: u64) -> Result<(), Failure> {

@@ -55,9 +55,9 @@ pub(super) fn clean(text: &str) -> String {
     }
     text.chars().fold(String::with_capacity(text.len() + 16), |mut out, c| {
         if odd(c) {
-            out.extend(c.escape_default())
+            out.extend(c.escape_default());
         } else {
-            out.push(c)
+            out.push(c);
         }
         out
     })

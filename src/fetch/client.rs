@@ -17,7 +17,7 @@ use super::tls;
 /// about to be used.
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Header fields that are parsed, so that more than [`super::exchange`] accepts can be told from a head that is too large.
+/// Header fields that are parsed, so that more than [`super::response`] accepts can be told from a head that is too large.
 const MOST_PARSED_HEADERS: usize = 256;
 
 /// The largest header list in HTTP/2, in bytes; about what HTTP/1.1 may have here.

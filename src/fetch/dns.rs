@@ -146,7 +146,7 @@ impl System {
                 Err(error) => {
                     let error = lookup_error(host, &error);
                     // A name server that failed may have hidden an address, so it weighs more than "there is none".
-                    if worst.as_ref().is_none_or(|worst| error.kind.is_transient() > worst.kind.is_transient()) {
+                    if worst.as_ref().is_none_or(|worst| error.kind.is_transient() && !worst.kind.is_transient()) {
                         worst = Some(error);
                     }
                 }

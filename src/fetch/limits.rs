@@ -57,20 +57,20 @@ impl<'a> Limits<'a> {
         if now >= self.end {
             return Err(Overdue::Exchange);
         }
-        let silent = self.silent_since(now) + self.silence;
+        let silent = silent_since(now) + self.silence;
         if now >= silent {
             return Err(Overdue::Silence(self.silence));
         }
         Ok(silent.min(self.end))
     }
+}
 
-    /// Since when a byte could have come and none has. While a connection is being opened, its own limit holds.
-    fn silent_since(&self, now: Instant) -> Instant {
-        let heard = Probe::heard();
-        match Probe::dial() {
-            None => heard,
-            Some(dial) => dial.moments().finished.map_or(now, |finished| finished.max(heard)),
-        }
+/// Since when a byte could have come and none has. While a connection is being opened, its own limit holds.
+fn silent_since(now: Instant) -> Instant {
+    let heard = Probe::heard();
+    match Probe::dial() {
+        None => heard,
+        Some(dial) => dial.moments().finished.map_or(now, |finished| finished.max(heard)),
     }
 }
 

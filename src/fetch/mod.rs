@@ -1,11 +1,12 @@
 //! The HTTP transport: makes one exchange and says truly what happened. The only room that knows reqwest.
 //!
 //! ```text
-//! exchange ─► route ─► client (reqwest) ─► connect ─► dns, proxy, tls
-//!     │                    │ head
-//!     │                    ▼
-//!     ├─► limits        body ─► decode ─► text, spool
-//!     └─► keep          classify: what an error means
+//! exchange ─► route, keep ─► client (reqwest) ─► connect ─► dns, proxy, tls
+//!     │                            │
+//!     ▼                            ▼
+//!   limits                     response ─► body ─► decode ─► text, spool
+//!
+//!   classify: what an error of any of them means
 //! ```
 
 mod body;
@@ -20,6 +21,7 @@ mod keep;
 mod limits;
 mod options;
 mod proxy;
+mod response;
 mod route;
 mod spool;
 mod text;

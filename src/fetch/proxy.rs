@@ -43,14 +43,14 @@ impl ProxyRules {
         let bypass = NoProxy::from_string(&proxies.bypass);
         if let Some(url) = &proxies.http {
             let url = checked(url)?;
-            let proxy = Proxy::http(url.clone()).map_err(|error| unusable(&url, error.without_url()))?;
+            let proxy = Proxy::http(url.clone()).map_err(|error| unusable(&url, &error.without_url()))?;
             for_client.push(proxy.no_proxy(bypass.clone()));
             ends.extend(end(&url));
             matcher = matcher.http(String::from(url));
         }
         if let Some(url) = &proxies.https {
             let url = checked(url)?;
-            let proxy = Proxy::https(url.clone()).map_err(|error| unusable(&url, error.without_url()))?;
+            let proxy = Proxy::https(url.clone()).map_err(|error| unusable(&url, &error.without_url()))?;
             for_client.push(proxy.no_proxy(bypass));
             ends.extend(end(&url));
             matcher = matcher.https(String::from(url));
@@ -75,20 +75,20 @@ impl ProxyRules {
 /// A proxy URL that the HTTP client understands; it would silently go without a proxy where it does not.
 fn checked(url: &Url) -> Result<Url, FetchError> {
     if !SCHEMES.contains(&url.scheme()) {
-        return Err(unusable(url, format!("the scheme must be one of {}", SCHEMES.join(", "))));
+        return Err(unusable(url, &format!("the scheme must be one of {}", SCHEMES.join(", "))));
     }
     if url.host_str().is_none_or(str::is_empty) {
-        return Err(unusable(url, "it has no host"));
+        return Err(unusable(url, &"it has no host"));
     }
     let mut url = url.clone();
     if url.scheme().starts_with("socks") && url.port().is_none() {
         // The client would take 80. RFC 1928, section 3: "The SOCKS service is conventionally located on TCP port 1080."
-        url.set_port(Some(1080)).map_err(|()| unusable(&url, "it cannot have a port"))?;
+        url.set_port(Some(1080)).map_err(|()| unusable(&url, &"it cannot have a port"))?;
     }
     Ok(url)
 }
 
-fn unusable(url: &Url, problem: impl ToString) -> FetchError {
+fn unusable(url: &Url, problem: &dyn ToString) -> FetchError {
     FetchError::Proxy { url: redacted(url), problem: problem.to_string() }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn configuration(options: &TlsOptions, versions: HttpVersions) -> Res
         .with_custom_certificate_verifier(verifier);
     let mut config = match identity(options)? {
         None => builder.with_no_client_auth(),
-        Some((path, chain, key)) => builder.with_client_auth_cert(chain, key).map_err(|error| {
+        Some(Identity { path, chain, key }) => builder.with_client_auth_cert(chain, key).map_err(|error| {
             let problem = format!("it does not go together with the key: {error}");
             FetchError::ClientCertificate { path: path.to_owned(), problem }
         })?,
@@ -44,10 +44,15 @@ pub(super) fn configuration(options: &TlsOptions, versions: HttpVersions) -> Res
     Ok(config)
 }
 
+/// A client certificate, with the file that it is from.
+struct Identity<'a> {
+    path: &'a Path,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
 /// The client certificate and its key, if one is given.
-fn identity(
-    options: &TlsOptions,
-) -> Result<Option<(&Path, Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>, FetchError> {
+fn identity(options: &TlsOptions) -> Result<Option<Identity<'_>>, FetchError> {
     let path = match (&options.certificate, &options.key) {
         (Some(path), _) => path,
         (None, Some(key)) => return Err(FetchError::KeyWithoutCertificate { key: key.clone() }),
@@ -66,7 +71,7 @@ fn identity(
             error => pem_problem(&error),
         },
     })?;
-    Ok(Some((path, chain, key)))
+    Ok(Some(Identity { path, chain, key }))
 }
 
 /// The certificates of a PEM file, of which there must be one at least.

@@ -41,7 +41,7 @@ async fn an_empty_body_is_an_empty_file() {
 async fn nothing_is_left_of_a_body_that_failed() {
     let directory = tempfile::tempdir().expect("a directory");
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n";
-    let reply = Reply::bytes([head.as_bytes(), &[b'x'; 600_000]].concat());
+    let reply = Reply::bytes([head.as_bytes(), &vec![b'x'; 600_000]].concat());
     for (reply, expected) in
         [(reply.clone().then_close(), FailureKind::BodyTruncated), (reply.then_drip(), FailureKind::AttemptTimeout)]
     {

@@ -5,6 +5,7 @@ mod codings;
 mod connections;
 mod files;
 mod heads;
+mod http2;
 mod proxies;
 mod routes;
 mod server;
@@ -19,6 +20,9 @@ use super::{FetchOptions, HttpTransport};
 use crate::model::{Body, Call, Exchange, FailureKind, Request, Response, Transport};
 
 use server::{Reply, Server};
+
+/// A name that cannot be in DNS, so that nobody is asked for it: a label has 63 bytes at most (RFC 1035, section 2.3.4).
+const NO_NAME: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.invalid";
 
 /// A GET of `url` in line 0, with ten seconds for it.
 fn get(url: impl AsRef<str>) -> Call {

@@ -39,7 +39,7 @@ async fn a_proxy_that_does_not_let_through_has_its_own_kinds() {
         (format!("http://{refused}/"), "http://a.invalid/", FailureKind::ProxyConnect),
         (format!("http://{refused}/"), "https://a.invalid/", FailureKind::ProxyConnect),
         (format!("socks5h://{refused}/"), "http://a.invalid/", FailureKind::ProxyConnect),
-        ("http://proxy.invalid/".to_owned(), "http://a.invalid/", FailureKind::ProxyConnect),
+        (format!("http://{NO_NAME}/"), "http://a.invalid/", FailureKind::ProxyConnect),
         (format!("http://u:secret@{}/", unauthorized.address()), "https://a.invalid/", FailureKind::ProxyAuth),
         (format!("http://u:secret@{}/", forbidding.address()), "https://a.invalid/", FailureKind::ProxyConnect),
         (format!("http://u:secret@{}/", closing.address()), "https://a.invalid/", FailureKind::ProxyConnect),

@@ -3,7 +3,7 @@
 use super::*;
 
 const SHORT: Duration = Duration::from_millis(60);
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 fn silent_for(read_timeout: Duration) -> FetchOptions {
     FetchOptions { read_timeout, ..FetchOptions::default() }
