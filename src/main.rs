@@ -1,2 +1,43 @@
-//! gather
-fn main() {}
+//! The `gather` program: reads the command line, runs, and turns how it ended into an exit code.
+
+mod app;
+mod cli;
+
+use std::process::ExitCode;
+
+use app::{Outcome, Signal};
+use gather::report::Screen;
+
+fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args_os().collect();
+    let settings = match cli::settings(&words, &cli::Process::current()) {
+        Ok(settings) => settings,
+        Err(error) => return cli::say(&error),
+    };
+    let screen = Screen::default();
+    cli::log::start(&settings.log, &screen);
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            screen.say(&format!("error: the program cannot start: {error}"));
+            return code(Outcome::Broken);
+        }
+    };
+    let outcome = runtime.block_on(app::run(settings, &screen));
+    // What still hangs, such as a write that nobody reads, is left behind.
+    runtime.shutdown_background();
+    code(outcome)
+}
+
+fn code(outcome: Outcome) -> ExitCode {
+    ExitCode::from(match outcome {
+        Outcome::AllOk => 0,
+        Outcome::SomeFailed => 1,
+        Outcome::Unusable => 2,
+        Outcome::Broken => 3,
+        Outcome::Empty => 4,
+        Outcome::StoppedEarly => 5,
+        Outcome::Interrupted(Signal::Interrupt) => 130,
+        Outcome::Interrupted(Signal::Terminate) => 143,
+    })
+}

@@ -1,0 +1,242 @@
+//! The record loop: takes records as they come out, reports and counts them, and stops the run when it must.
+
+use std::io::{self, Write as _};
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures::{FutureExt as _, StreamExt as _};
+use gather::engine::Records;
+use gather::fetch::HttpTransport;
+use gather::input::InputStatus;
+use gather::model::{FailureKind, Record};
+use gather::report::{Progress, ProgressState, Report, Screen, Summary};
+use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep};
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use super::stop::{Reason, Stop};
+use super::{Outcome, fail};
+use crate::cli::{ProgressForm, Rules, Talk};
+
+/// Between two looks at the progress.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Everything that a run on its way is made of.
+pub(super) struct Gathering {
+    pub(super) records: Records,
+    pub(super) report: Box<dyn Report>,
+    /// What the report is called in messages.
+    pub(super) output: String,
+    pub(super) transport: HttpTransport,
+    pub(super) input: InputStatus,
+    pub(super) rules: Rules,
+    pub(super) talk: Talk,
+    pub(super) stop: Stop,
+    pub(super) screen: Screen,
+}
+
+/// What has happened so far, and when what must happen will.
+struct Course {
+    summary: Summary,
+    started: Instant,
+    progress: Option<Progress>,
+    ticks: Option<Interval>,
+    deadline: Option<Pin<Box<Sleep>>>,
+    at_once: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Whether a record tells of a fault of this program.
+    has_fault: bool,
+}
+
+/// What the loop wakes up for.
+enum Event {
+    Record(Box<Record>),
+    Tick,
+    Deadline,
+    /// No record comes any more, or none is waited for.
+    End,
+}
+
+/// Why no more records can be written.
+enum Lost {
+    /// Nobody reads them any more.
+    Reader,
+    Output(io::Error),
+    /// A body could not be written to its file.
+    Body(String),
+}
+
+impl From<io::Error> for Lost {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::Reader,
+            _ => Self::Output(error),
+        }
+    }
+}
+
+impl Gathering {
+    /// Takes every record, and says how it went.
+    pub(super) async fn run(mut self) -> Outcome {
+        let mut course = Course::new(&self);
+        let taken = self.take_records(&mut course).await;
+        let closed = self.report.finish().map_err(Lost::from);
+        if let Some(progress) = course.progress.take() {
+            progress.clear();
+        }
+        match taken.and(closed) {
+            Ok(()) => self.conclude(&course),
+            Err(Lost::Reader) => Outcome::AllOk,
+            Err(Lost::Output(error)) => {
+                let message = format!("{}: cannot be written to: {error}; what is written is valid", self.output);
+                fail(&self.screen, Outcome::Broken, &message)
+            }
+            Err(Lost::Body(message)) => fail(&self.screen, Outcome::Broken, &message),
+        }
+    }
+
+    async fn take_records(&mut self, course: &mut Course) -> Result<(), Lost> {
+        loop {
+            let event = if let Some(event) = course.next(&mut self.records).now_or_never() {
+                event
+            } else {
+                self.report.flush()?;
+                course.next(&mut self.records).await
+            };
+            match event {
+                Event::Record(record) => self.take(&record, course)?,
+                Event::Tick => course.show_progress(&self.records),
+                Event::Deadline => self.stop.ask(Reason::Deadline),
+                Event::End => return Ok(()),
+            }
+        }
+    }
+
+    fn take(&mut self, record: &Record, course: &mut Course) -> Result<(), Lost> {
+        self.report.record(record)?;
+        course.summary.add(record);
+        course.has_fault |= record.error.as_ref().is_some_and(|error| error.kind == FailureKind::InternalError);
+        if let Some(error) = self.transport.output_error() {
+            return Err(Lost::Body(error.to_string()));
+        }
+        if self.rules.max_failures.is_some_and(|most| course.summary.failed() >= most.get()) {
+            self.stop.ask(Reason::Failures);
+        }
+        Ok(())
+    }
+
+    /// Sums the run up and finds how it ended. Of several ends the worst counts.
+    fn conclude(&self, course: &Course) -> Outcome {
+        let reason = self.stop.reason();
+        if reason.is_none() && self.input.error().is_none() && self.input.jobs() == 0 {
+            return self.conclude_empty();
+        }
+        if self.talk.summary {
+            let summary = course.summary.render(course.started.elapsed(), &self.notes(reason), &self.talk.style);
+            // Nobody is left to tell that standard error is closed.
+            let _ = self.screen.clone().write_all(summary.as_bytes());
+        }
+        if let Some(error) = self.input.error() {
+            self.screen.say(&format!("error: {error}"));
+        }
+        match reason {
+            _ if course.has_fault => fail(&self.screen, Outcome::Broken, super::FAULT),
+            Some(reason) => reason.outcome(),
+            None if self.input.error().is_some() => Outcome::Unusable,
+            None if course.summary.failed() > 0 => Outcome::SomeFailed,
+            None => Outcome::AllOk,
+        }
+    }
+
+    fn conclude_empty(&self) -> Outcome {
+        if self.rules.allow_empty {
+            return Outcome::AllOk;
+        }
+        fail(&self.screen, Outcome::Empty, super::NO_URL)
+    }
+
+    /// What the summary says besides figures.
+    fn notes(&self, reason: Option<Reason>) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some(reason) = reason {
+            notes.push(match self.records.snapshot().not_started {
+                0 => format!("{}; no more lines were read", reason.words()),
+                1 => format!("{}; 1 more line was read and not started", reason.words()),
+                lines => format!("{}; {lines} more lines were read and not started", reason.words()),
+            });
+        }
+        if self.talk.is_insecure {
+            notes.push("certificates were not checked (--insecure)".to_owned());
+        }
+        notes
+    }
+}
+
+impl Course {
+    fn new(run: &Gathering) -> Self {
+        let progress = match run.talk.progress {
+            ProgressForm::Hidden => None,
+            ProgressForm::Drawn => Some(Progress::drawn(&run.screen, run.talk.style)),
+            ProgressForm::Plain => Some(Progress::plain(&run.screen, run.talk.style)),
+        };
+        let ticks = progress.is_some().then(|| {
+            let mut ticks = tokio::time::interval(TICK);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+            ticks
+        });
+        Self {
+            summary: Summary::default(),
+            started: Instant::now(),
+            progress,
+            ticks,
+            deadline: run.rules.deadline.map(|time| Box::pin(tokio::time::sleep(time))),
+            at_once: Box::pin(run.stop.at_once.clone().cancelled_owned()),
+            has_fault: false,
+        }
+    }
+
+    /// Waits for the next event. What is due comes before records, so that a run that never waits can be stopped too.
+    async fn next(&mut self, records: &mut Records) -> Event {
+        tokio::select! {
+            biased;
+            () = &mut self.at_once => Event::End,
+            () = due(&mut self.deadline) => Event::Deadline,
+            () = tick(&mut self.ticks) => Event::Tick,
+            record = records.next() => record.map_or(Event::End, Event::Record),
+        }
+    }
+
+    fn show_progress(&mut self, records: &Records) {
+        let Some(progress) = &mut self.progress else { return };
+        let run = records.snapshot();
+        progress.tick(&ProgressState {
+            elapsed: self.started.elapsed(),
+            finished: self.summary.records(),
+            total: run.input_ended.then_some(run.admitted),
+            ok: self.summary.ok() + self.summary.flaky(),
+            failed: self.summary.failed(),
+            in_flight: run.in_flight,
+            backing_off: run.backing_off,
+            gated: run.gated,
+            queued: run.queued,
+            requests: self.summary.requests(),
+            bytes: self.summary.bytes(),
+            p50: self.summary.percentile(0.5),
+            p99: self.summary.percentile(0.99),
+        });
+    }
+}
+
+/// Waits until the deadline is over, once.
+async fn due(deadline: &mut Option<Pin<Box<Sleep>>>) {
+    match deadline {
+        Some(sleep) => sleep.await,
+        None => std::future::pending().await,
+    }
+    *deadline = None;
+}
+
+async fn tick(ticks: &mut Option<Interval>) {
+    match ticks {
+        Some(ticks) => _ = ticks.tick().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,146 @@
+//! One run of the program: opens what it needs, gathers, sums up, and says how it ended.
+
+mod dry_run;
+mod gathering;
+mod limits;
+mod stop;
+
+use std::path::PathBuf;
+
+use gather::engine;
+use gather::fetch::HttpTransport;
+use gather::input::{Input, Source};
+use gather::report::{self, Output, OutputError, Screen};
+use tokio::runtime::Handle;
+use tracing::warn;
+
+use crate::cli::{OutputSettings, Settings};
+use gathering::Gathering;
+use stop::{Reason, Signals, Stop};
+
+/// What is said where no line of the input was a URL or should have been one.
+const NO_URL: &str = "the input has no URL; --allow-empty makes that no error";
+
+/// What is said where this program is to blame.
+const FAULT: &str =
+    "a fault in this program: please report it, with the records that have `internal_error` if there are any";
+
+/// How a run ended; each way has its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Every line is ok. Also when the reader of the output went away: he has what he wanted, and how far the run had come by
+    /// then is a matter of luck.
+    AllOk,
+    /// At least one line is not ok.
+    SomeFailed,
+    /// The options cannot be carried out, or the input cannot be read.
+    Unusable,
+    /// Results could not be written, or this program has a fault.
+    Broken,
+    /// The input had no URL.
+    Empty,
+    /// A rule of the user's stopped the run: a deadline, or failures.
+    StoppedEarly,
+    /// A signal stopped the run.
+    Interrupted(Signal),
+}
+
+/// A signal that stops a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// SIGINT, from Ctrl-C.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+}
+
+/// Runs as the settings say, and says on `screen` what a person must know.
+///
+/// Records are gathered on a thread of their own, because writing them may block for as long as their reader likes: so a
+/// second signal ends the run also while a write hangs.
+pub(crate) async fn run(settings: Settings, screen: &Screen) -> Outcome {
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return fail(screen, Outcome::Broken, &format!("signals cannot be caught: {error}")),
+    };
+    let stop = Stop::default();
+    let (grace, is_talkative) = (settings.plan.grace, settings.talk.summary && !settings.dry_run);
+    let mut gathering = tokio::task::spawn_blocking({
+        let (stop, screen) = (stop.clone(), screen.clone());
+        move || Handle::current().block_on(gather(settings, stop, &screen))
+    });
+    loop {
+        tokio::select! {
+            outcome = &mut gathering => return outcome.unwrap_or_else(|_| fail(screen, Outcome::Broken, FAULT)),
+            signal = signals.next() => {
+                if is_talkative && stop.reason().is_none() {
+                    screen.say(&format!("stopping: requests in flight have {grace:?}; a second signal stops at once"));
+                }
+                stop.ask(Reason::Signal(signal));
+            }
+            reason = stop.overdue() => return reason.outcome(),
+        }
+    }
+}
+
+/// Opens everything before anything is sent, then gathers.
+async fn gather(settings: Settings, stop: Stop, screen: &Screen) -> Outcome {
+    let mut settings = settings;
+    limits::catch_file_size_limit();
+    limits::raise_open_files(&mut settings.plan.limits, &mut settings.fetch);
+    let inputs = files(&settings.sources);
+    let input = match Input::open(settings.sources, settings.input) {
+        Ok(input) => input,
+        Err(error) => return fail(screen, Outcome::Unusable, &error.to_string()),
+    };
+    if settings.dry_run {
+        return dry_run::run(input, &settings.rules, &stop, screen).await;
+    }
+    let output = match open(&settings.output, &inputs) {
+        Ok(output) => output,
+        Err(error) => return fail(screen, Outcome::Unusable, &error.to_string()),
+    };
+    if settings.fetch.tls.insecure {
+        warn!("--insecure: certificates are not checked, anyone on the way can read and change everything");
+    }
+    let transport = match HttpTransport::new(settings.fetch) {
+        Ok(transport) => transport,
+        Err(error) => return fail(screen, Outcome::Unusable, &error.to_string()),
+    };
+    let (jobs, status) = input.into_stream();
+    let gathering = Gathering {
+        records: engine::run(jobs, transport.clone(), settings.plan, stop.gently.clone()),
+        report: report::open(settings.output.format, output, settings.output.rendering),
+        output: settings.output.path.map_or("standard output".to_owned(), |path| path.display().to_string()),
+        transport,
+        input: status,
+        rules: settings.rules,
+        talk: settings.talk,
+        stop,
+        screen: screen.clone(),
+    };
+    gathering.run().await
+}
+
+fn open(settings: &OutputSettings, inputs: &[PathBuf]) -> Result<Output, OutputError> {
+    match &settings.path {
+        Some(path) => Output::file(path, settings.force, inputs),
+        None => Output::stdout(inputs),
+    }
+}
+
+/// The files among the sources; standard input may be one too.
+fn files(sources: &[Source]) -> Vec<PathBuf> {
+    let file = |source: &Source| match source {
+        Source::File(path) => Some(path.clone()),
+        Source::Stdin => Some("/dev/stdin".into()),
+        Source::Url(_) => None,
+    };
+    sources.iter().filter_map(file).collect()
+}
+
+/// Says why a run ended that could not go on.
+fn fail(screen: &Screen, outcome: Outcome, message: &str) -> Outcome {
+    screen.say(&format!("error: {message}"));
+    outcome
+}

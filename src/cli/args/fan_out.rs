@@ -1,0 +1,55 @@
+//! How many requests at once, and in which order records come out.
+
+use std::num::NonZeroUsize;
+
+use clap::ValueEnum;
+use gather::engine::Order;
+
+use crate::cli::values::{self, Limit};
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Fan-out")]
+pub(crate) struct FanOut {
+    /// Requests at once.
+    ///
+    /// Only requests that move bytes count: a line that waits for a retry or for its host holds no place.
+    /// Alias: `--parallel-max`, as in curl.
+    #[arg(short, long, value_name = "N", alias = "parallel-max", default_value = "64", value_parser = values::count)]
+    pub(crate) concurrency: NonZeroUsize,
+
+    /// Requests at once to one host; 0: no limit of its own.
+    ///
+    /// A host is scheme, host name and port together. Alias: `--parallel-max-host`, as in curl.
+    #[arg(long, value_name = "N", alias = "parallel-max-host", default_value = "8", value_parser = values::limit_or_none)]
+    pub(crate) max_per_host: Limit,
+
+    /// Records as lines stand in the input, or as they finish.
+    #[arg(long, value_name = "ORDER", value_enum, default_value = "input")]
+    pub(crate) order: OrderName,
+
+    /// How far to go ahead of the oldest unwritten line.
+    ///
+    /// When so many lines have been read and not written, reading pauses until the oldest of them is done.
+    #[arg(long, value_name = "N", default_value = "1000000", value_parser = values::count)]
+    pub(crate) window: NonZeroUsize,
+
+    /// Seed of the random part of waits between attempts, to repeat a run exactly.
+    #[arg(long, value_name = "N", hide = true)]
+    pub(crate) seed: Option<u64>,
+}
+
+/// The names of orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OrderName {
+    Input,
+    Completion,
+}
+
+impl From<OrderName> for Order {
+    fn from(name: OrderName) -> Self {
+        match name {
+            OrderName::Input => Self::Input,
+            OrderName::Completion => Self::Completion,
+        }
+    }
+}

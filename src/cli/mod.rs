@@ -1,0 +1,35 @@
+//! The command line: flags as they are written ([`args`]), the environment, and the [`Settings`] that are made of both.
+//!
+//! The only room that knows clap and the environment. It validates and decides, and does nothing else: no list is read and
+//! nothing is sent here.
+
+mod args;
+pub(crate) mod log;
+mod process;
+mod resolve;
+mod settings;
+mod values;
+mod variables;
+
+use std::ffi::OsString;
+
+use clap::CommandFactory;
+use clap::error::ErrorKind;
+
+pub(crate) use process::Process;
+pub(crate) use settings::{OutputSettings, ProgressForm, Rules, Settings, Talk};
+
+/// Makes settings of the words of a command line, the program's name first.
+///
+/// The error is what clap would say and holds its exit code; `--help` and `--version` are such errors, with code 0.
+pub(crate) fn settings(words: &[OsString], process: &Process) -> Result<Settings, clap::Error> {
+    let args = variables::parse(words, process)?;
+    resolve::resolve(&args, process)
+        .map_err(|error| args::Args::command().error(ErrorKind::ValueValidation, error.to_string()))
+}
+
+/// Prints what clap has to say, whether an error or help, and gives its exit code. A closed stream is no error.
+pub(crate) fn say(error: &clap::Error) -> std::process::ExitCode {
+    let _ = error.print();
+    std::process::ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}

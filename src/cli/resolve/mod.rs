@@ -1,0 +1,84 @@
+//! Flags and process to [`Settings`]: the second step of parsing, in which everything is decided that is not the run itself.
+
+mod at_file;
+mod fetch;
+mod output;
+mod proxy;
+mod request;
+mod talk;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::num::NonZeroU64;
+
+use gather::engine::{Limits, Plan};
+use gather::input::{InputOptions, Source};
+use gather::policy::{Policy, RedirectPolicy, RetryPolicy};
+
+use super::args::Args;
+use super::process::Process;
+use super::settings::{Rules, Settings};
+use at_file::StandardInput;
+
+/// Options that cannot be carried out; the message names the option and what would be right, and no secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct UsageError(String);
+
+/// Makes settings of flags and what the process finds.
+pub(crate) fn resolve(args: &Args, process: &Process) -> Result<Settings, UsageError> {
+    let sources = sources(&args.sources, process)?;
+    let mut stdin = StandardInput::unless(sources.contains(&Source::Stdin));
+    let request::Request { template, user_agent } = request::resolve(&args.request, &mut stdin)?;
+    let output = output::resolve(&args.results, args.talk.color, process)?;
+    Ok(Settings {
+        sources,
+        input: InputOptions { format: args.input_format.map(Into::into), template },
+        fetch: fetch::resolve(args, user_agent, &output, process)?,
+        plan: plan(args),
+        rules: Rules {
+            deadline: args.time.deadline,
+            max_failures: args.results.max_failures.or(args.results.fail_early.then_some(NonZeroU64::MIN)),
+            allow_empty: args.results.allow_empty,
+        },
+        dry_run: args.talk.dry_run,
+        talk: talk::talk(args, process, output.path.is_none()),
+        log: talk::log(&args.talk, process)?,
+        output,
+    })
+}
+
+fn sources(words: &[OsString], process: &Process) -> Result<Vec<Source>, UsageError> {
+    if !words.is_empty() {
+        return Ok(words.iter().cloned().map(Source::from).collect());
+    }
+    if process.stdin_is_terminal {
+        return Err(UsageError("no list of URLs: give a file, a URL, or a pipe on standard input".to_owned()));
+    }
+    Ok(vec![Source::Stdin])
+}
+
+fn plan(args: &Args) -> Plan {
+    let defaults = Plan::default();
+    Plan {
+        limits: Limits { concurrency: args.fan_out.concurrency, max_per_host: args.fan_out.max_per_host.0 },
+        policy: Policy {
+            accept: args.results.accept.clone(),
+            max_time: args.time.max_time,
+            redirects: RedirectPolicy { limit: args.request.max_redirs, trust_location: args.request.location_trusted },
+            retries: RetryPolicy {
+                attempts: args.retries.attempts,
+                statuses: args.retries.retry_on.clone(),
+                all_methods: args.retries.retry_all_methods,
+                max_time: args.time.retry_max_time,
+                max_retry_after: args.retries.max_retry_after,
+                ..defaults.policy.retries
+            },
+        },
+        order: args.fan_out.order.into(),
+        window: args.fan_out.window,
+        grace: args.time.grace,
+        seed: args.fan_out.seed.unwrap_or(defaults.seed),
+    }
+}
