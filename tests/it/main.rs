@@ -1,3 +1,5 @@
 //! The integration tests: one binary, one module a behaviour.
 
+mod exit_codes;
+mod stopping;
 mod support;
