@@ -34,7 +34,6 @@ pub(super) fn build(
         HeaderValue::from_str(&options.user_agent).map_err(|_| FetchError::UserAgent(options.user_agent.clone()))?;
     #[expect(clippy::disallowed_methods, reason = "this is the place where the one client is built")]
     let mut builder = reqwest::Client::builder()
-        .user_agent(user_agent)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
@@ -54,6 +53,9 @@ pub(super) fn build(
     #[cfg(target_os = "linux")]
     {
         builder = builder.tcp_user_timeout(None);
+    }
+    if !user_agent.is_empty() {
+        builder = builder.user_agent(user_agent);
     }
     for proxy in proxies {
         builder = builder.proxy(proxy);

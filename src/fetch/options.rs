@@ -9,7 +9,7 @@ use url::Url;
 /// What the HTTP transport can be told; the defaults are those of the command line.
 #[derive(Debug, Clone)]
 pub struct FetchOptions {
-    /// `User-Agent` of every request that does not set its own.
+    /// `User-Agent` of every request that does not set its own; empty: none is sent.
     pub user_agent: String,
     /// Time for DNS, TCP and TLS together.
     pub connect_timeout: Duration,
