@@ -73,10 +73,11 @@ pub(crate) async fn run(settings: Settings, screen: &Screen) -> Outcome {
         tokio::select! {
             outcome = &mut gathering => return outcome.unwrap_or_else(|_| fail(screen, Outcome::Broken, FAULT)),
             signal = signals.next() => {
-                if is_talkative && stop.reason().is_none() {
+                let is_first = stop.reason().is_none();
+                stop.ask(Reason::Signal(signal));
+                if is_first && is_talkative {
                     screen.say(&format!("stopping: requests in flight have {grace:?}; a second signal stops at once"));
                 }
-                stop.ask(Reason::Signal(signal));
             }
             reason = stop.overdue() => return reason.outcome(),
         }
