@@ -52,7 +52,7 @@ impl Default for FetchOptions {
             ip_version: None,
             tls: TlsOptions::default(),
             http_version: HttpVersions::Any,
-            max_idle: 128,
+            max_idle: 96,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::cli::process::Process;
 use crate::cli::settings::OutputSettings;
 
 /// Connections that are kept with nothing to do, beyond one for each exchange at once.
-const MORE_IDLE: usize = 64;
+const MORE_IDLE: usize = 32;
 
 pub(super) fn resolve(
     args: &Args,

@@ -47,13 +47,6 @@ async fn a_byte_now_and_then_does_not_escape_the_limit_of_the_whole() {
 }
 
 #[tokio::test]
-async fn a_byte_now_and_then_is_no_silence() {
-    let reply = Reply::bytes("HTTP/1.1 200 OK\r\n\r\n").then_drip();
-    let exchange = within(10 * SHORT, silent_for(5 * SHORT), reply).await;
-    assert_eq!(kind(&exchange), FailureKind::AttemptTimeout);
-}
-
-#[tokio::test]
 async fn a_silent_tls_handshake_is_a_connect_timeout_and_no_silence() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
