@@ -30,7 +30,7 @@ pub(super) async fn run(input: Input, rules: &Rules, stop: &Stop, screen: &Scree
 
 /// Prints every job until the run is to stop; tells whether a line was no request.
 async fn print(mut jobs: Jobs, stop: &Stop) -> io::Result<bool> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut out = io::BufWriter::new(io::stdout());
     let mut has_bad_line = false;
     loop {
         let mut next = std::pin::pin!(stop.gently.run_until_cancelled(jobs.next()));

@@ -4,12 +4,13 @@ use std::io::{self, Write as _};
 use std::pin::Pin;
 use std::time::Duration;
 
-use futures::{FutureExt as _, StreamExt as _};
+use futures::StreamExt as _;
 use gather::engine::Records;
 use gather::fetch::HttpTransport;
 use gather::input::InputStatus;
 use gather::model::{FailureKind, Record};
 use gather::report::{Progress, ProgressState, Report, Screen, Summary};
+use tokio::task::block_in_place;
 use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
@@ -19,6 +20,9 @@ use crate::cli::{ProgressForm, Rules, Talk};
 
 /// Between two looks at the progress.
 const TICK: Duration = Duration::from_millis(100);
+
+/// How long a record may wait for others, to be written together with them.
+const LATENCY: Duration = Duration::from_millis(5);
 
 /// Everything that a run on its way is made of.
 pub(super) struct Gathering {
@@ -41,6 +45,9 @@ struct Course {
     progress: Option<Progress>,
     ticks: Option<Interval>,
     deadline: Option<Pin<Box<Sleep>>>,
+    /// When records that wait to be written have waited long enough.
+    flush_at: Option<Instant>,
+    flush_timer: Pin<Box<Sleep>>,
     at_once: Pin<Box<WaitForCancellationFutureOwned>>,
     /// Whether a record tells of a fault of this program.
     has_fault: bool,
@@ -49,6 +56,8 @@ struct Course {
 /// What the loop wakes up for.
 enum Event {
     Record(Box<Record>),
+    /// Records have waited long enough to be written.
+    Idle,
     Tick,
     Deadline,
     /// No record comes any more, or none is waited for.
@@ -78,7 +87,7 @@ impl Gathering {
     pub(super) async fn run(mut self) -> Outcome {
         let mut course = Course::new(&self);
         let taken = self.take_records(&mut course).await;
-        let closed = self.report.finish().map_err(Lost::from);
+        let closed = block_in_place(|| self.report.finish()).map_err(Lost::from);
         if let Some(progress) = course.progress.take() {
             progress.clear();
         }
@@ -95,14 +104,9 @@ impl Gathering {
 
     async fn take_records(&mut self, course: &mut Course) -> Result<(), Lost> {
         loop {
-            let event = if let Some(event) = course.next(&mut self.records).now_or_never() {
-                event
-            } else {
-                self.report.flush()?;
-                course.next(&mut self.records).await
-            };
-            match event {
+            match course.next(&mut self.records).await {
                 Event::Record(record) => self.take(&record, course)?,
+                Event::Idle => self.flush(course)?,
                 Event::Tick => course.show_progress(&self.records),
                 Event::Deadline => self.stop.ask(Reason::Deadline),
                 Event::End => return Ok(()),
@@ -110,8 +114,19 @@ impl Gathering {
         }
     }
 
+    /// Writes what waits. Other tasks of this thread go on elsewhere meanwhile.
+    fn flush(&mut self, course: &mut Course) -> Result<(), Lost> {
+        course.flush_at = None;
+        Ok(block_in_place(|| self.report.flush())?)
+    }
+
     fn take(&mut self, record: &Record, course: &mut Course) -> Result<(), Lost> {
         self.report.record(record)?;
+        if self.report.is_full() {
+            self.flush(course)?;
+        } else if course.flush_at.is_none() {
+            course.flush_at = Some(Instant::now() + LATENCY);
+        }
         course.summary.add(record);
         course.has_fault |= record.error.as_ref().is_some_and(|error| error.kind == FailureKind::InternalError);
         if let Some(error) = self.transport.output_error() {
@@ -188,6 +203,8 @@ impl Course {
             progress,
             ticks,
             deadline: run.rules.deadline.map(|time| Box::pin(tokio::time::sleep(time))),
+            flush_at: None,
+            flush_timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             at_once: Box::pin(run.stop.at_once.clone().cancelled_owned()),
             has_fault: false,
         }
@@ -201,6 +218,7 @@ impl Course {
             () = due(&mut self.deadline) => Event::Deadline,
             () = tick(&mut self.ticks) => Event::Tick,
             record = records.next() => record.map_or(Event::End, Event::Record),
+            () = reach(self.flush_at, &mut self.flush_timer) => Event::Idle,
         }
     }
 
@@ -232,6 +250,15 @@ async fn due(deadline: &mut Option<Pin<Box<Sleep>>>) {
         None => std::future::pending().await,
     }
     *deadline = None;
+}
+
+/// Waits until the time `at`, if there is one.
+async fn reach(at: Option<Instant>, timer: &mut Pin<Box<Sleep>>) {
+    let Some(at) = at else { return std::future::pending().await };
+    if timer.deadline() != at {
+        timer.as_mut().reset(at);
+    }
+    timer.await;
 }
 
 async fn tick(ticks: &mut Option<Interval>) {

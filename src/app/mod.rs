@@ -11,7 +11,6 @@ use gather::engine;
 use gather::fetch::HttpTransport;
 use gather::input::{Input, Source};
 use gather::report::{self, Output, OutputError, Screen};
-use tokio::runtime::Handle;
 use tracing::warn;
 
 use crate::cli::{OutputSettings, Settings};
@@ -56,8 +55,8 @@ pub(crate) enum Signal {
 
 /// Runs as the settings say, and says on `screen` what a person must know.
 ///
-/// Records are gathered on a thread of their own, because writing them may block for as long as their reader likes: so a
-/// second signal ends the run also while a write hangs.
+/// Gathering is a task of its own, because writing records may block for as long as their reader likes: so a second signal
+/// ends the run also while a write hangs.
 pub(crate) async fn run(settings: Settings, screen: &Screen) -> Outcome {
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
@@ -65,10 +64,7 @@ pub(crate) async fn run(settings: Settings, screen: &Screen) -> Outcome {
     };
     let stop = Stop::default();
     let (grace, is_talkative) = (settings.plan.grace, settings.talk.summary && !settings.dry_run);
-    let mut gathering = tokio::task::spawn_blocking({
-        let (stop, screen) = (stop.clone(), screen.clone());
-        move || Handle::current().block_on(gather(settings, stop, &screen))
-    });
+    let mut gathering = tokio::spawn(gather(settings, stop.clone(), screen.clone()));
     loop {
         tokio::select! {
             outcome = &mut gathering => return outcome.unwrap_or_else(|_| fail(screen, Outcome::Broken, FAULT)),
@@ -85,7 +81,8 @@ pub(crate) async fn run(settings: Settings, screen: &Screen) -> Outcome {
 }
 
 /// Opens everything before anything is sent, then gathers.
-async fn gather(settings: Settings, stop: Stop, screen: &Screen) -> Outcome {
+async fn gather(settings: Settings, stop: Stop, screen: Screen) -> Outcome {
+    let screen = &screen;
     let mut settings = settings;
     limits::catch_file_size_limit();
     limits::raise_open_files(&mut settings.plan.limits, &mut settings.fetch);

@@ -46,10 +46,14 @@ use records::Records;
 /// as the target allows (see [`Output`]), and later calls give an error of the same kind. A reader who went away is
 /// [`io::ErrorKind::BrokenPipe`]: end quietly.
 pub trait Report: fmt::Debug + Send {
-    /// Takes one record.
+    /// Takes one record. It is rendered at once, and written at the next [`Report::flush`], at the latest when about 1 MiB waits.
     fn record(&mut self, record: &Record) -> io::Result<()>;
 
-    /// Makes everything taken so far visible to the reader; to be called whenever no record is at hand.
+    /// Whether so much waits that it should be flushed now.
+    fn is_full(&self) -> bool;
+
+    /// Makes everything taken so far visible to the reader, which blocks for as long as the reader likes. To be called when
+    /// the report is full, and when no record is at hand.
     fn flush(&mut self) -> io::Result<()>;
 
     /// Writes what comes after the last record, and everything taken so far. The last call, also of a run that ended early.

@@ -8,8 +8,11 @@ use std::time::Duration;
 use super::file::{self, OutputError};
 use super::target::{Stream, Target};
 
-/// When as many bytes wait, they are written.
+/// When as many bytes wait, it is time to flush.
 const CAPACITY: usize = 64 * 1024;
+
+/// When as many bytes wait, they are written even if nobody has flushed.
+const MOST_WAITING: usize = 16 * CAPACITY;
 
 /// More memory than this is given back after a large unit.
 const KEEP: usize = 1024 * 1024;
@@ -80,7 +83,12 @@ impl Output {
             return Err(error);
         }
         self.ends.push(self.written + self.buffer.len() as u64);
-        if self.buffer.len() < CAPACITY { Ok(()) } else { self.flush() }
+        if self.buffer.len() < MOST_WAITING { Ok(()) } else { self.flush() }
+    }
+
+    /// Whether so much waits that it should be flushed.
+    pub(super) fn is_full(&self) -> bool {
+        self.buffer.len() >= CAPACITY
     }
 
     /// Writes every unit taken so far.
@@ -293,10 +301,13 @@ mod tests {
     fn many_records_are_written_without_a_flush() {
         let shared = Shared::default();
         let mut output = Output::new(shared.clone());
-        for _ in 0..3 {
-            output.unit(|buffer| buffer.write_all(&vec![b'x'; CAPACITY / 2])).expect("memory takes every write");
+        let mut take = || output.unit(|buffer| buffer.write_all(&[b'x'; CAPACITY / 2])).map(|()| output.is_full());
+        assert!(!take().expect("memory takes every write"));
+        assert!(take().expect("memory takes every write"), "it is not said to be full");
+        for _ in 2..MOST_WAITING / (CAPACITY / 2) + 1 {
+            take().expect("memory takes every write");
         }
-        assert_eq!(shared.text().len(), CAPACITY);
+        assert_eq!(shared.text().len(), MOST_WAITING);
     }
 
     #[test]

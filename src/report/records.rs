@@ -60,6 +60,10 @@ impl<R: Render> Report for Records<R> {
         self.close_if_failed(result)
     }
 
+    fn is_full(&self) -> bool {
+        self.output.is_full()
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         let result = self.output.flush();
         self.close_if_failed(result)
