@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     };
     let screen = Screen::default();
     cli::log::start(&settings.log, &screen);
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match start() {
         Ok(runtime) => runtime,
         Err(error) => {
             screen.say(&format!("error: the program cannot start: {error}"));
@@ -27,6 +27,13 @@ fn main() -> ExitCode {
     // What still hangs, such as a write that nobody reads, is left behind.
     runtime.shutdown_background();
     code(outcome)
+}
+
+/// Half of the cores do the work: waking threads for one another would cost more than most exchanges take. What is left is for
+/// reading the input, for files, and for the kernel, which does most of what a fetcher needs.
+fn start() -> std::io::Result<tokio::runtime::Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    tokio::runtime::Builder::new_multi_thread().worker_threads((cores / 2).max(1)).enable_all().build()
 }
 
 fn code(outcome: Outcome) -> ExitCode {
