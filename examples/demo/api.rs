@@ -1,6 +1,4 @@
-//! Fetches the eight lines of `fixtures/api.txt` from a small API on loopback: all at once, records in the order of the
-//! lines, in the time of the slowest one.
-#![expect(clippy::print_stdout, reason = "a demo is there to be read")]
+//! A small API on loopback: some answers take longer than others, and one thing fails when it is first asked for.
 
 use std::collections::HashSet;
 use std::io;
@@ -25,15 +23,8 @@ const API: [(&str, u64, &str); 7] = [
 /// Answers 503 when it is asked for the first time.
 const FLAKY: &str = "/posts/2";
 
-#[tokio::main]
-async fn main() -> io::Result<()> {
-    let api = start_api().await?;
-    println!("a small API listens on http://{api}");
-    Ok(())
-}
-
 /// Serves the API on a free port of loopback, for as long as the runtime lives.
-async fn start_api() -> io::Result<SocketAddr> {
+pub(crate) async fn start() -> io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let asked = Arc::new(Mutex::new(HashSet::new()));
