@@ -37,16 +37,14 @@ async fn server(act: Act) -> (String, AbortOnDropHandle<()>) {
             number += 1;
             let Ok(mut connection) = h2::server::handshake(stream).await else { continue };
             while let Some(Ok((request, respond))) = connection.accept().await {
-                match act {
-                    Act::Close => break,
-                    _ => {
-                        let Some(mut body) = answer(act, number, &request, respond) else { continue };
-                        // A reset overtakes what is not sent yet; this sends it.
-                        assert!(futures::poll!(std::pin::pin!(connection.accept())).is_pending());
-                        if let Act::ResetInBody(reason) = act {
-                            body.send_reset(reason);
-                        }
-                    }
+                if let Act::Close = act {
+                    break;
+                }
+                let Some(mut body) = answer(act, number, &request, respond) else { continue };
+                // A reset overtakes what is not sent yet; this sends it.
+                assert!(futures::poll!(std::pin::pin!(connection.accept())).is_pending());
+                if let Act::ResetInBody(reason) = act {
+                    body.send_reset(reason);
                 }
             }
         }
