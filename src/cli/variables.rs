@@ -22,7 +22,7 @@ const EMPTY_SAYS_NONE: [&str; 2] = ["proxy", "noproxy"];
 
 /// Parses a command line, the program's name first, with variables in place of options that it does not have.
 pub(crate) fn parse(words: &[OsString], process: &Process) -> Result<Args, clap::Error> {
-    let mut command = Args::command();
+    let mut command = Args::command().mut_args(with_negative_numbers);
     command.build();
     let given = command.clone().try_get_matches_from(words)?;
     let stand_ins = stand_ins(&mut command, &given, process)?;
@@ -34,6 +34,14 @@ pub(crate) fn parse(words: &[OsString], process: &Process) -> Result<Args, clap:
     let whole = std::iter::once(program).chain(set).chain(words);
     let matches = command.clone().try_get_matches_from(whole).map_err(|error| name_variables(error, &stand_ins))?;
     Args::from_arg_matches(&matches)
+}
+
+/// A negative number after an option that wants a number is its value, so that it is refused with the option's name and not
+/// as a short option that nobody wrote.
+fn with_negative_numbers(option: Arg) -> Arg {
+    let names = option.get_value_names().unwrap_or_default();
+    let is_number = names.iter().any(|name| ["N", "TIME", "SIZE"].contains(&name.as_str()));
+    option.allow_negative_numbers(is_number)
 }
 
 /// A variable that is set, and the words that it stands for on the command line.

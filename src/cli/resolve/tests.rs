@@ -52,6 +52,17 @@ fn without_options_all_is_as_the_library_has_it() {
 }
 
 #[test]
+fn a_negative_number_is_the_bad_value_of_its_option() {
+    for words in [["-c", "-1"], ["--retry", "-1"], ["-m", "-2.5"], ["--max-filesize", "-1"]] {
+        let message = refusal(&words);
+        assert!(message.contains(&format!("invalid value '{}' for '--", words[1])), "{message}");
+    }
+    assert!(
+        refusal(&["-c", "-4"]).contains("--concurrency") && settings(&["-c", "4", "-4"]).fetch.ip_version.is_some()
+    );
+}
+
+#[test]
 fn every_bad_value_is_refused_with_the_option_and_the_value() {
     for (option, value) in [
         ("--concurrency", "0"),
