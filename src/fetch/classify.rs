@@ -375,6 +375,16 @@ fn certificate(error: &CertificateError, url: &Url) -> Meaning {
             (FailureKind::TlsCertUntrusted, "the certificate is not signed by a trusted root".into())
         }
         CertificateError::BadEncoding => (FailureKind::TlsHandshake, "the certificate is malformed".into()),
+        CertificateError::Other(error) => {
+            let problem = match error.0.to_string() {
+                // rustls keeps this error to itself, so its text must do.
+                text if text == "CaUsedAsEndEntity" => {
+                    "it is that of an authority (CA:TRUE), and a server needs one of its own (CA:FALSE)".into()
+                }
+                text => text,
+            };
+            (FailureKind::TlsCertUntrusted, format!("the certificate is not trusted: {problem}"))
+        }
         error => (FailureKind::TlsCertUntrusted, format!("the certificate is not trusted: {error}")),
     }
 }

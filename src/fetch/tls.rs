@@ -17,6 +17,9 @@ use super::connect::Dial;
 use super::error::FetchError;
 use super::options::{HttpVersions, TlsOptions};
 
+/// Both ways to give the roots: which of the two it was is not known here.
+const CA_FILE: &str = "--cacert or SSL_CERT_FILE";
+
 /// Sessions that are remembered; rustls counts eight for each server.
 const SESSIONS: usize = 8 * 1024;
 
@@ -117,10 +120,10 @@ fn trust(options: &TlsOptions, provider: &Arc<CryptoProvider>) -> Result<Trust, 
     }
     let mut store = RootCertStore::empty();
     if let Some(path) = &options.ca_file {
-        let (added, _) = store.add_parsable_certificates(certificates("--cacert", path)?);
+        let (added, _) = store.add_parsable_certificates(certificates(CA_FILE, path)?);
         if added == 0 {
             let problem = "no certificate in it can be a root".into();
-            return Err(FetchError::Pem { option: "--cacert", path: path.clone(), problem });
+            return Err(FetchError::Pem { option: CA_FILE, path: path.clone(), problem });
         }
     }
     if let Some(path) = &options.ca_directory {

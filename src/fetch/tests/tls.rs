@@ -115,6 +115,16 @@ async fn certificates_that_will_not_do_have_their_kinds() {
 }
 
 #[tokio::test]
+async fn the_certificate_of_an_authority_is_no_servers_own() {
+    let root = Root::new("root");
+    let config = root.server(|it| it.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
+    let server = Server::start_tls([Reply::ok("", "x")], config).await;
+    let exchange = transport(root.trusted(&server)).exchange(get(url(&server))).await;
+    assert_eq!(kind(&exchange), FailureKind::TlsCertUntrusted);
+    assert!(message(&exchange).contains("CA:FALSE") && !message(&exchange).contains("Other"), "{}", message(&exchange));
+}
+
+#[tokio::test]
 async fn a_self_signed_server_is_not_trusted_by_the_system() {
     let server = Server::start_tls([Reply::ok("", "x")], Root::new("other").server(|_| {})).await;
     let exchange = transport(resolved(&server)).exchange(get(url(&server))).await;
@@ -205,7 +215,10 @@ fn files_that_will_not_do_are_refused_at_the_start_by_name() {
     write("key.pem", &key().serialize_pem());
     let none = TlsOptions::default;
     for (tls, told) in [
-        (TlsOptions { ca_file: path("missing.pem"), ..none() }, ["--cacert", "missing.pem", "No such file"]),
+        (
+            TlsOptions { ca_file: path("missing.pem"), ..none() },
+            ["--cacert or SSL_CERT_FILE", "missing.pem", "No such file"],
+        ),
         (TlsOptions { ca_file: path("empty.pem"), ..none() }, ["--cacert", "empty.pem", "BEGIN CERTIFICATE"]),
         (TlsOptions { ca_file: path("broken.pem"), ..none() }, ["--cacert", "broken.pem", "base64"]),
         (TlsOptions { ca_directory: path("missing"), ..none() }, ["SSL_CERT_DIR", "missing", "No such file"]),
