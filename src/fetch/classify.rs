@@ -83,7 +83,7 @@ impl Seen<'_> {
 
     fn recognise(&self, error: &(dyn Error + 'static)) -> Option<Meaning> {
         if let Some(error) = error.downcast_ref::<LookupError>() {
-            return Some((error.kind, error.to_string()));
+            return Some(self.lookup(error));
         }
         if let Some(error) = error.downcast_ref::<ConnectTimeout>() {
             return Some(self.connect_timeout(error));
@@ -104,6 +104,15 @@ impl Seen<'_> {
             return Some((FailureKind::UrlInvalid, "the URL cannot be asked for over HTTP".into()));
         }
         proxy(error)
+    }
+
+    /// A proxy's name, or that of the URL, which is looked up here also for a proxy of the scheme `socks5`.
+    fn lookup(&self, error: &LookupError) -> Meaning {
+        let is_of_proxy = self.scene.proxied && self.scene.url.host_str() != Some(&error.host);
+        if is_of_proxy && error.kind.phase() == Phase::Dns && error.kind != FailureKind::DnsTimeout {
+            return (FailureKind::ProxyConnect, format!("the proxy: {error}"));
+        }
+        (error.kind, error.to_string())
     }
 
     fn connect_timeout(&self, error: &ConnectTimeout) -> Meaning {
@@ -279,14 +288,8 @@ impl Seen<'_> {
     /// Until a connection through a proxy stands, it is the proxy that fails. A limit of time or of this machine is not its fault.
     fn blame_proxy(&self, kind: FailureKind, message: String) -> Meaning {
         let blamed = self.scene.proxied
-            && matches!(kind.phase(), Phase::Dns | Phase::Connect)
-            && !matches!(
-                kind,
-                FailureKind::ConnectTimeout
-                    | FailureKind::DnsTimeout
-                    | FailureKind::ProxyAuth
-                    | FailureKind::ProxyConnect
-            );
+            && kind.phase() == Phase::Connect
+            && !matches!(kind, FailureKind::ConnectTimeout | FailureKind::ProxyAuth | FailureKind::ProxyConnect);
         if blamed { (FailureKind::ProxyConnect, format!("the proxy: {message}")) } else { (kind, message) }
     }
 

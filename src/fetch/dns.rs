@@ -30,6 +30,8 @@ const MOST_ADDRESSES: usize = 16;
 pub(super) struct LookupError {
     /// One of the `dns_*` kinds, or a lack of this machine.
     pub(super) kind: FailureKind,
+    /// The name, which is a proxy's or that of the URL.
+    pub(super) host: String,
     message: String,
 }
 
@@ -119,6 +121,7 @@ impl System {
         let system = system.get_or_init(Self::read);
         let name = DnsName::from_str_relaxed(host).map_err(|error| LookupError {
             kind: FailureKind::DnsNotFound,
+            host: host.to_owned(),
             message: format!("{host} cannot be a name: {error}"),
         })?;
         let hosts = system.in_hosts(&name);
@@ -127,6 +130,7 @@ impl System {
         }
         let dns = system.dns.as_ref().map_err(|problem| LookupError {
             kind: FailureKind::DnsServfail,
+            host: host.to_owned(),
             message: format!("cannot look {host} up: no name server: {problem}"),
         })?;
         let v6 = async {
@@ -188,7 +192,11 @@ fn no_records(host: &str, version: Option<IpVersion>) -> LookupError {
         Some(IpVersion::V4) => " for IPv4",
         Some(IpVersion::V6) => " for IPv6",
     };
-    LookupError { kind: FailureKind::DnsNoRecords, message: format!("{host} has no address{family}") }
+    LookupError {
+        kind: FailureKind::DnsNoRecords,
+        host: host.to_owned(),
+        message: format!("{host} has no address{family}"),
+    }
 }
 
 fn lookup_error(host: &str, error: &NetError) -> LookupError {
@@ -207,7 +215,7 @@ fn lookup_error(host: &str, error: &NetError) -> LookupError {
         }
         other => (FailureKind::DnsServfail, format!("cannot look {host} up: {other}")),
     };
-    LookupError { kind, message }
+    LookupError { kind, host: host.to_owned(), message }
 }
 
 #[cfg(test)]

@@ -51,6 +51,12 @@ async fn a_proxy_that_does_not_let_through_has_its_own_kinds() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_looked_up_for_a_proxy_is_not_the_proxys_fault() {
+    let exchange = transport(through("socks5://127.0.0.1:1/")).exchange(get(format!("http://{NO_NAME}/"))).await;
+    assert_eq!(kind(&exchange).phase(), crate::model::Phase::Dns, "{}", message(&exchange));
+}
+
+#[tokio::test]
 async fn a_407_of_the_proxy_to_a_plain_request_is_a_response() {
     let proxy = Server::start([Reply::bytes("HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")]).await;
     let exchange = transport(through(&format!("http://{}/", proxy.address()))).exchange(get("http://a.invalid/")).await;
