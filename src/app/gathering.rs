@@ -14,6 +14,7 @@ use tokio::task::block_in_place;
 use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
+use super::reader::Reader;
 use super::stop::{Reason, Stop};
 use super::{Outcome, fail};
 use crate::cli::{ProgressForm, Rules, Talk};
@@ -28,6 +29,8 @@ const LATENCY: Duration = Duration::from_millis(5);
 pub(super) struct Gathering {
     pub(super) records: Records,
     pub(super) report: Box<dyn Report>,
+    /// Whether the report goes to standard output.
+    pub(super) writes_to_stdout: bool,
     /// What the report is called in messages.
     pub(super) output: String,
     pub(super) transport: HttpTransport,
@@ -49,6 +52,7 @@ struct Course {
     flush_at: Option<Instant>,
     flush_timer: Pin<Box<Sleep>>,
     at_once: Pin<Box<WaitForCancellationFutureOwned>>,
+    reader: Reader,
     /// Whether a record tells of a fault of this program.
     has_fault: bool,
 }
@@ -60,6 +64,8 @@ enum Event {
     Idle,
     Tick,
     Deadline,
+    /// Nobody reads the records any more.
+    ReaderGone,
     /// No record comes any more, or none is waited for.
     End,
 }
@@ -109,6 +115,7 @@ impl Gathering {
                 Event::Idle => self.flush(course)?,
                 Event::Tick => course.show_progress(&self.records),
                 Event::Deadline => self.stop.ask(Reason::Deadline),
+                Event::ReaderGone => return Err(Lost::Reader),
                 Event::End => return Ok(()),
             }
         }
@@ -172,10 +179,15 @@ impl Gathering {
     fn notes(&self, reason: Option<Reason>) -> Vec<String> {
         let mut notes = Vec::new();
         if let Some(reason) = reason {
-            notes.push(match self.records.snapshot().not_started {
-                0 => format!("{}; no more lines were read", reason.words()),
-                1 => format!("{}; 1 more line was read and not started", reason.words()),
-                lines => format!("{}; {lines} more lines were read and not started", reason.words()),
+            let run = self.records.snapshot();
+            // Lines that a second signal left without a record.
+            let dropped = run.admitted.saturating_sub(run.finished);
+            notes.push(match (run.not_started, dropped) {
+                (0, 0) => format!("{}; no more lines were read", reason.words()),
+                (lines, 0) => format!("{}; {} read and not started", reason.words(), more_lines(lines)),
+                (lines, dropped) => {
+                    format!("{}; {} read and have no record", reason.words(), more_lines(lines + dropped))
+                }
             });
         }
         if self.talk.is_insecure {
@@ -206,6 +218,7 @@ impl Course {
             flush_at: None,
             flush_timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
             at_once: Box::pin(run.stop.at_once.clone().cancelled_owned()),
+            reader: if run.writes_to_stdout { Reader::of_stdout() } else { Reader::unseen() },
             has_fault: false,
         }
     }
@@ -216,6 +229,7 @@ impl Course {
             biased;
             () = &mut self.at_once => Event::End,
             () = due(&mut self.deadline) => Event::Deadline,
+            () = self.reader.gone() => Event::ReaderGone,
             () = tick(&mut self.ticks) => Event::Tick,
             record = records.next() => record.map_or(Event::End, Event::Record),
             () = reach(self.flush_at, &mut self.flush_timer) => Event::Idle,
@@ -241,6 +255,11 @@ impl Course {
             p99: self.summary.percentile(0.99),
         });
     }
+}
+
+/// `1 more line was`, `2 more lines were`.
+fn more_lines(lines: u64) -> String {
+    if lines == 1 { "1 more line was".to_owned() } else { format!("{lines} more lines were") }
 }
 
 /// Waits until the deadline is over, once.

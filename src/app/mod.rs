@@ -3,9 +3,11 @@
 mod dry_run;
 mod gathering;
 mod limits;
+mod reader;
 mod stop;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use gather::engine;
 use gather::fetch::HttpTransport;
@@ -72,12 +74,20 @@ pub(crate) async fn run(settings: Settings, screen: &Screen) -> Outcome {
                 let is_first = stop.reason().is_none();
                 stop.ask(Reason::Signal(signal));
                 if is_first && is_talkative {
-                    screen.say(&format!("stopping: requests in flight have {grace:?}; a second signal stops at once"));
+                    screen.say(&stopping(grace));
                 }
             }
             reason = stop.overdue() => return reason.outcome(),
         }
     }
+}
+
+/// What the first signal does.
+fn stopping(grace: Duration) -> String {
+    if grace.is_zero() {
+        return "stopping: requests in flight are stopped too (--grace)".to_owned();
+    }
+    format!("stopping: requests in flight have {grace:?}; a second signal stops at once")
 }
 
 /// Opens everything before anything is sent, then gathers.
@@ -109,6 +119,7 @@ async fn gather(settings: Settings, stop: Stop, screen: Screen) -> Outcome {
     let gathering = Gathering {
         records: engine::run(jobs, transport.clone(), settings.plan, stop.gently.clone()),
         report: report::open(settings.output.format, output, settings.output.rendering),
+        writes_to_stdout: settings.output.path.is_none(),
         output: settings.output.path.map_or("standard output".to_owned(), |path| path.display().to_string()),
         transport,
         input: status,

@@ -2,5 +2,6 @@
 
 mod exit_codes;
 mod options;
+mod regressions;
 mod stopping;
 mod support;
