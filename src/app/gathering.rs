@@ -8,11 +8,12 @@ use futures::StreamExt as _;
 use gather::engine::Records;
 use gather::fetch::HttpTransport;
 use gather::input::InputStatus;
-use gather::model::{FailureKind, Record};
-use gather::report::{Progress, ProgressState, Report, Screen, Summary};
+use gather::model::{Failure, FailureKind, Record, Verdict};
+use gather::report::{Progress, ProgressState, Report, Screen, Summary, escape};
 use tokio::task::block_in_place;
 use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
+use tracing::info;
 
 use super::reader::Reader;
 use super::stop::{Reason, Stop};
@@ -135,6 +136,7 @@ impl Gathering {
             course.flush_at = Some(Instant::now() + LATENCY);
         }
         course.summary.add(record);
+        log(record);
         course.has_fault |= record.error.as_ref().is_some_and(|error| error.kind == FailureKind::InternalError);
         if let Some(error) = self.transport.output_error() {
             return Err(Lost::Body(error.to_string()));
@@ -260,6 +262,19 @@ impl Course {
 /// `1 more line was`, `2 more lines were`.
 fn more_lines(lines: u64) -> String {
     if lines == 1 { "1 more line was".to_owned() } else { format!("{lines} more lines were") }
+}
+
+/// Tells of a line that was not ok, at once.
+fn log(record: &Record) {
+    let (index, status, retries) = (record.index, record.status, record.num_retries);
+    match (record.verdict, &record.error) {
+        (Verdict::Ok, _) => {}
+        (Verdict::Flaky, _) => info!(index, url = %escape(&record.url), status, retries, "line is flaky"),
+        (Verdict::Failed, None) => info!(index, url = %escape(&record.url), status, retries, "line failed"),
+        (Verdict::Failed, Some(Failure { kind, message, .. })) => {
+            info!(index, url = %escape(&record.url), status, failure = %kind, why = %escape(message), retries, "line failed");
+        }
+    }
 }
 
 /// Waits until the deadline is over, once.

@@ -1,6 +1,6 @@
 //! The log: `tracing` to standard error, as text or as JSON.
 //!
-//! Text from the network or the list is logged as a field in its `Debug` form, which escapes control characters.
+//! Text from the network or the list is logged escaped: nothing in it can act on a terminal.
 
 use gather::report::Screen;
 use tracing_subscriber::{EnvFilter, fmt};

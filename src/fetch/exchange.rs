@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpInfo;
 use tokio::time::Instant;
+use tracing::{debug, field};
 use url::Url;
 
 use super::classify::{self, Scene};
@@ -20,7 +21,7 @@ use super::limits::{Limits, Overdue};
 use super::options::Bodies;
 use super::proxy::ProxyRules;
 use super::route::{Route, Routes};
-use crate::model::{Call, Exchange, Failure, FailureKind, Timing};
+use crate::model::{Call, Exchange, Failure, FailureKind, Timing, redacted};
 
 /// Content codings that are asked for, best first.
 const ACCEPT_ENCODING: HeaderValue = HeaderValue::from_static("gzip, br, zstd, deflate");
@@ -63,6 +64,14 @@ pub(super) async fn exchange(shared: Arc<Shared>, call: Call) -> Exchange {
         Exchange { timestamp, timing: Timing::default(), remote_ip: None, response: None, failure: None };
     Probe::new(target).watch(talk.fill(&mut exchange)).await;
     exchange.timing.total = start.elapsed();
+    debug!(
+        method = %call.request.method,
+        url = %redacted(&call.request.url),
+        status = exchange.response.as_ref().map(|response| response.status.as_u16()),
+        failure = exchange.failure.as_ref().map(|failure| field::display(failure.kind)),
+        time = ?exchange.timing.total,
+        "exchange"
+    );
     exchange
 }
 

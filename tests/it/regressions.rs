@@ -11,6 +11,7 @@ use rustix::process::Signal;
 fn server() -> Server {
     Server::start(|request| match request.target.as_str() {
         "/hang" => Reply::nothing().hang(),
+        "/missing" => Reply::status(404),
         _ => Reply::ok("hello"),
     })
 }
@@ -42,4 +43,25 @@ fn a_second_signal_tells_how_many_lines_have_no_record() {
     program.signal(Signal::TERM);
     let ended = program.end();
     assert!(ended.stderr.contains("2 more lines were read and have no record"), "{}", ended.stderr);
+}
+
+#[test]
+fn one_v_tells_of_lines_that_failed_and_two_of_every_exchange() {
+    let server = server();
+    let said = |flag: &str| {
+        let program = Running::gather([flag, &server.url("/a"), &server.url("/missing")]);
+        program.end().stderr
+    };
+    let (once, twice) = (said("-v"), said("-vv"));
+    assert_eq!((once.matches("line failed").count(), once.matches(" exchange ").count()), (1, 0), "{once}");
+    assert!(once.contains("/missing") && once.contains("404"), "{once}");
+    assert_eq!((twice.matches("line failed").count(), twice.matches(" exchange ").count()), (1, 2), "{twice}");
+}
+
+#[test]
+fn the_log_holds_no_password() {
+    let server = server();
+    let url = server.url("/missing").replace("//", "//user:canary@");
+    let ended = Running::gather(["-vv", "--header", "X-Key: canary", &url]).end();
+    assert!(ended.stderr.contains("line failed") && !ended.stderr.contains("canary"), "{}", ended.stderr);
 }
