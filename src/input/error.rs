@@ -65,7 +65,7 @@ pub enum InputError {
         packing: &'static str,
     },
     /// Reading failed half-way: the disk, or compressed data that is cut off or damaged. All lines before became jobs.
-    #[error("{name} cannot be read beyond line {line}: {error}; the lines up to it were taken")]
+    #[error("{name} cannot be read {}", how_far(*.line, .error))]
     Broken {
         /// The source, escaped and in backquotes.
         name: String,
@@ -81,4 +81,12 @@ pub enum InputError {
     /// The thread that reads panicked; lines may be missing.
     #[error("the input was not read to its end because of a fault in this program; please report it")]
     Internal,
+}
+
+/// Where reading failed, why, and what became of the lines before.
+fn how_far(line: u64, error: &io::Error) -> String {
+    match line {
+        0 => format!("as far as the end of its first line: {error}"),
+        line => format!("beyond line {line}: {error}; the lines up to it were taken"),
+    }
 }

@@ -257,6 +257,14 @@ async fn a_checksum_that_does_not_fit_is_an_error_after_the_last_line() {
     assert!(message.contains("a.gz` cannot be read beyond line 1: "), "{message}");
 }
 
+#[tokio::test]
+async fn a_packed_list_that_is_cut_off_in_its_first_line_names_no_line() {
+    let packed = gzip(format!("http://h/{}\n", many_lines(20).replace('\n', "-")).as_bytes());
+    let (jobs, status) = jobs_of("a.gz", &packed[..packed.len() / 2]).await;
+    let message = status.error().expect("an end that is missing").to_string();
+    assert!(jobs.is_empty() && message.contains("cannot be read as far as the end of its first line: "), "{message}");
+}
+
 #[test]
 fn what_cannot_be_read_is_refused_before_the_run() {
     let directory = tempfile::tempdir().expect("a temporary directory");
