@@ -13,15 +13,18 @@ use http::Method;
 /// The longest time that can be asked for. Beyond it, arithmetic with points in time could overflow.
 const LONGEST: Duration = Duration::from_hours(24 * 3650);
 
+const TOO_LONG: &str = "the longest time is 3650 days";
+
 /// A time, which may be zero: a number of seconds as in curl, or with units as in `humantime`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "a time is a number of seconds (`2.5`) or has units (`500ms`, `2m`, `1h30m`)".to_owned();
     let parsed = match text.parse::<f64>() {
+        Ok(seconds) if seconds > LONGEST.as_secs_f64() => return Err(TOO_LONG.to_owned()),
         Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|_| wrong())?,
         Err(_) => humantime::parse_duration(text).map_err(|_| wrong())?,
     };
     if parsed > LONGEST {
-        return Err("the longest time is 3650 days".to_owned());
+        return Err(TOO_LONG.to_owned());
     }
     Ok(parsed)
 }
@@ -50,12 +53,12 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
 
 /// A count of at least one.
 pub(crate) fn count(text: &str) -> Result<NonZeroUsize, String> {
-    text.parse().map_err(|_| "a whole number of at least 1 is needed".to_owned())
+    text.parse().map_err(|_| format!("a whole number from 1 to {} is needed", usize::MAX))
 }
 
 /// A count of at least one.
 pub(crate) fn count_of_lines(text: &str) -> Result<NonZeroU64, String> {
-    text.parse().map_err(|_| "a whole number of at least 1 is needed".to_owned())
+    text.parse().map_err(|_| format!("a whole number from 1 to {} is needed", u64::MAX))
 }
 
 /// A count that may be zero.

@@ -63,6 +63,13 @@ fn a_negative_number_is_the_bad_value_of_its_option() {
 }
 
 #[test]
+fn a_number_that_is_too_large_is_not_said_to_be_none() {
+    let large = "99999999999999999999";
+    assert!(refusal(&["-m", large]).contains("the longest time is"));
+    assert!(refusal(&["-c", large]).contains("a whole number from 1 to 1844"));
+}
+
+#[test]
 fn every_bad_value_is_refused_with_the_option_and_the_value() {
     for (option, value) in [
         ("--concurrency", "0"),
