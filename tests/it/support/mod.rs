@@ -28,7 +28,7 @@ mod tls;
 
 pub(crate) use latch::Latch;
 pub(crate) use log::{Log, Request};
-pub(crate) use program::{Running, gather, records};
+pub(crate) use program::{Running, gather, list, records};
 pub(crate) use reply::Reply;
 pub(crate) use server::Server;
 pub(crate) use tls::{Authority, Identity};

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::NamedTempFile;
 
 /// How long the program may take: far longer than anything does, so that only a hang reaches it.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -28,6 +29,13 @@ pub(crate) fn records(stdout: &[u8]) -> Vec<serde_json::Value> {
     assert!(text.is_empty() || text.ends_with('\n'), "half a line at the end: {text:?}");
     let record = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in record {line:?}"));
     text.lines().map(record).collect()
+}
+
+/// A file with this list.
+pub(crate) fn list(text: impl AsRef<[u8]>) -> NamedTempFile {
+    let file = NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), text).expect("a temporary file that can be written");
+    file
 }
 
 /// A program that goes on while the test talks to it. Killed when it is dropped.
@@ -102,6 +110,19 @@ impl Running {
         let line = self.lines.recv_timeout(PATIENCE).expect("one more line of standard output");
         self.seen.extend_from_slice(&line);
         String::from_utf8(line).expect("text").trim_end_matches('\n').to_owned()
+    }
+
+    /// Waits for the next line of its standard output, which must be a record.
+    pub(crate) fn record(&mut self) -> serde_json::Value {
+        let line = self.line();
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in record {line:?}"))
+    }
+
+    /// The most memory that it has had at once so far, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a running program");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the kernel counts it");
+        peak.trim_end_matches("kB").trim().parse::<u64>().expect("a number") * 1024
     }
 
     /// Sends a signal.
