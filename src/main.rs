@@ -4,9 +4,13 @@ mod app;
 mod cli;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use app::{Outcome, Signal};
 use gather::report::Screen;
+
+/// How long what was given up has to end by itself.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().collect();
@@ -24,8 +28,8 @@ fn main() -> ExitCode {
         }
     };
     let outcome = runtime.block_on(app::run(settings, &screen));
-    // What still hangs, such as a write that nobody reads, is left behind.
-    runtime.shutdown_background();
+    // Whatever holds a temporary file lets go of it now. What hangs, such as a write that nobody reads, is left behind.
+    runtime.shutdown_timeout(LAST_MOMENT);
     code(outcome)
 }
 

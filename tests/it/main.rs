@@ -1,5 +1,6 @@
 //! The integration tests: one binary, one module a behaviour.
 
+mod bodies;
 mod concurrency;
 mod exit_codes;
 mod input_faults;
