@@ -26,6 +26,9 @@ const TICK: Duration = Duration::from_millis(100);
 /// How long a record may wait for others, to be written together with them.
 const LATENCY: Duration = Duration::from_millis(5);
 
+/// Most hosts that the summary tells what was learned of.
+const MOST_LEARNED: usize = 5;
+
 /// Everything that a run on its way is made of.
 pub(super) struct Gathering {
     pub(super) records: Records,
@@ -179,7 +182,9 @@ impl Gathering {
 
     /// What the summary says besides figures.
     fn notes(&self, reason: Option<Reason>) -> Vec<String> {
-        let mut notes = Vec::new();
+        let times = if self.talk.style.unicode { "×" } else { "x" };
+        let learned = self.records.learned().into_iter().take(MOST_LEARNED);
+        let mut notes: Vec<String> = learned.map(|learned| learned.to_string().replace('×', times)).collect();
         if let Some(reason) = reason {
             let run = self.records.snapshot();
             // Lines that a second signal left without a record.

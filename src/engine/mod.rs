@@ -11,7 +11,6 @@
 //! All decisions are made by one task, the one that polls [`Records`]; exchanges are spawned, so that bytes move while it
 //! is busy elsewhere, and are aborted when they are dropped.
 
-use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
@@ -23,11 +22,11 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::model::{Call, Exchange, Failure, FailureKind, Job, Record, Transport};
-pub use crate::order::Order;
 use crate::order::Window;
-use crate::policy::{JobState, Next, Outcome, Policy, after, retry_after};
-pub use crate::schedule::Limits;
-use crate::schedule::{Flight, FlightId, Frontier};
+pub use crate::order::{Order, WindowLimits};
+use crate::policy::{Ending, JobState, Next, Outcome, Policy, after, wait_asked_for};
+use crate::schedule::{FlightId, Frontier, TimeUp};
+pub use crate::schedule::{Learned, Limits, ParseRateError, Pressure, Rate};
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +38,9 @@ const READ_AHEAD: usize = 65_536;
 /// Most lines read in one go, so that records are written meanwhile.
 const READ_BATCH: usize = 256;
 
+/// A gate is closed up to this share longer than asked for.
+const GATE_JITTER: f64 = 0.1;
+
 /// How a run is made.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -48,8 +50,8 @@ pub struct Plan {
     pub policy: Policy,
     /// The order of the records.
     pub order: Order,
-    /// Most jobs that are admitted and not yet written, `--window`.
-    pub window: NonZeroUsize,
+    /// How far ahead of the oldest unwritten line.
+    pub window: WindowLimits,
     /// Time for exchanges in flight once the run is cancelled, `--grace`.
     pub grace: Duration,
     /// Seed of all randomness (backoff): the same seed and the same answers make the same run.
@@ -62,7 +64,7 @@ impl Default for Plan {
             limits: Limits::default(),
             policy: Policy::default(),
             order: Order::Input,
-            window: NonZeroUsize::new(1_000_000).expect("not zero"),
+            window: WindowLimits::default(),
             grace: Duration::from_secs(10),
             seed: fastrand::u64(..),
         }
@@ -180,6 +182,12 @@ impl Records {
         self.run.lock().snapshot(Instant::now())
     }
 
+    /// What was learned of the origins that pushed back, those that did so most often first. Of a long run with very many
+    /// origins, the ones idle longest are forgotten.
+    pub fn learned(&self) -> Vec<Learned> {
+        self.run.lock().frontier.learned(Instant::now().into_std())
+    }
+
     /// Stops the run as far as it has been asked to.
     fn poll_stop(&mut self, cx: &mut Context<'_>) {
         if let Stop::Awaited(cancelled) = &mut self.stop
@@ -201,9 +209,7 @@ impl Records {
     fn poll_timer(&mut self, cx: &mut Context<'_>) {
         let mut run = self.run.lock();
         while let Some(next) = run.tick(Instant::now()) {
-            if next != self.timer.deadline() {
-                self.timer.as_mut().reset(next);
-            }
+            self.timer.as_mut().reset(next);
             if self.timer.as_mut().poll(cx).is_pending() {
                 return;
             }
@@ -233,10 +239,14 @@ impl Stream for Records {
                     return Poll::Ready(this.run.lock().window.pop());
                 }
                 // Lines that are no request, and jobs whose time is over, have their records without an exchange.
-                Poll::Pending => match this.run.lock().window.pop() {
-                    Some(record) => return Poll::Ready(Some(record)),
-                    None => return Poll::Pending,
-                },
+                Poll::Pending => {
+                    let mut run = this.run.lock();
+                    let record = run.window.pop();
+                    // A line just read may have to wait for a time that the timer does not know yet.
+                    if record.is_some() || run.is_timed(this.timer.deadline()) {
+                        return record.map_or(Poll::Pending, |record| Poll::Ready(Some(record)));
+                    }
+                }
             }
         }
     }
@@ -304,7 +314,7 @@ impl Run {
     }
 
     fn may_read_on(&self) -> bool {
-        self.window.has_room() && self.frontier.waiting() < READ_AHEAD
+        self.window.has_room() && self.frontier.waiting() < READ_AHEAD && !self.frontier.is_network_down()
     }
 
     fn admit(&mut self, job: Job, now: Instant) {
@@ -316,7 +326,8 @@ impl Run {
     }
 
     fn next_ticket(&mut self, now: Instant) -> Option<Ticket> {
-        let (id, flight) = self.frontier.pop(now.into_std())?;
+        let only = self.window.is_exhausted().then(|| self.window.written());
+        let (id, flight) = self.frontier.pop(only, now.into_std())?;
         let call = Call {
             request: flight.job.request.clone(),
             index: flight.job.index,
@@ -329,33 +340,66 @@ impl Run {
     /// Draws the consequences of an exchange that is over: a record, or the job goes back into the frontier.
     fn settle(&mut self, id: FlightId, exchange: Exchange, now: Instant) {
         let now = now.into_std();
-        let asked_for = exchange.response.as_ref().and_then(|response| retry_after(response.status, &response.headers));
-        let gate = asked_for.filter(|wait| *wait <= self.policy.retries.max_retry_after).map(|wait| after(now, wait));
-        let Flight { mut job, left, .. } = self.frontier.land(id, gate, now);
-        let outcome = Outcome { job: &job, exchange: &exchange, left, now, winding_down: self.is_winding_down };
-        match self.policy.next(outcome, &mut self.rng) {
-            Next::Finish(ending) => self.window.put(job.finish(exchange, ending, &self.policy, left, now)),
+        let gate = self.gate(&exchange, now);
+        let mut flight = self.frontier.land(id, &exchange, gate, now);
+        let (job, left) = (&mut flight.job, flight.left);
+        let outcome = Outcome { job, exchange: &exchange, left, now, winding_down: self.is_winding_down };
+        let ending = match self.policy.next(outcome, &mut self.rng) {
+            Next::Finish(ending) => ending,
             Next::Hop(request) => {
                 job.hop(*request, &exchange, left, now);
-                let deadline = self.policy.deadline(&job, left);
-                self.frontier.push(job, Some(deadline), now);
+                let deadline = self.policy.deadline(job, left);
+                return self.frontier.push(flight.job, Some(deadline), now);
             }
-            Next::Retry { not_before, reason } => {
-                job.retry(&reason, &exchange, left, now);
-                self.frontier.push_later(job, not_before);
+            Next::Postpone { not_before } => {
+                job.postpone(&exchange, left, now);
+                return self.frontier.push_later(flight.job, not_before);
             }
-        }
+            Next::Retry { not_before, reason } => match self.frontier.spend_retry(&flight, now) {
+                Ok(()) => {
+                    flight.job.retry(&reason, &exchange, left, now);
+                    return self.frontier.push_later(flight.job, not_before);
+                }
+                Err(stop) => Ending { retry_stopped_by: Some(stop), ..Ending::default() },
+            },
+        };
+        self.window.put(flight.job.finish(exchange, ending, &self.policy, left, now));
     }
 
-    /// Ends jobs whose line's time is over, and tells when that may be so next.
+    /// Until when the origin of `exchange` wants to be left alone, as far as we agree to it. Some jitter keeps all that wait
+    /// for it from coming at once.
+    fn gate(&mut self, exchange: &Exchange, now: std::time::Instant) -> Option<std::time::Instant> {
+        let wait = wait_asked_for(exchange).filter(|wait| *wait <= self.policy.retries.max_retry_after)?;
+        Some(after(now, wait + wait.mul_f64(GATE_JITTER * self.rng.f64())))
+    }
+
+    /// Ends jobs that have no more time, and tells when that may be so next.
     fn tick(&mut self, now: Instant) -> Option<Instant> {
         let now = now.into_std();
-        while let Some(job) = self.frontier.tick(now, |job| self.policy.deadline(job, now)) {
-            let message =
-                format!("the line's time of {:?} ended while it waited to go on", self.policy.retries.max_time);
-            self.window.put(job.end_waiting(Failure::new(FailureKind::TotalTimeout, message), now));
+        while let Some((job, time_up)) = self.frontier.tick(now, |job| self.policy.deadline(job, now)) {
+            self.window.put(job.end_waiting(self.time_up(time_up), now));
         }
-        self.frontier.next_tick().map(Instant::from_std)
+        self.frontier.next_tick(now).map(Instant::from_std)
+    }
+
+    /// Whether a timer set to `timer` goes off in time.
+    fn is_timed(&self, timer: Instant) -> bool {
+        let next = self.frontier.next_tick(Instant::now().into_std());
+        next.is_none_or(|next| next >= timer.into_std() && timer > Instant::now())
+    }
+
+    fn time_up(&self, time_up: TimeUp) -> Failure {
+        let line_time = self.policy.retries.max_time;
+        match time_up {
+            TimeUp::Line => {
+                let message = format!("the line's time of {line_time:?} ended while it waited to go on");
+                Failure::new(FailureKind::TotalTimeout, message)
+            }
+            TimeUp::Circuit(cause) => {
+                let message = format!("the host could not be reached again and again, lately because of {cause}");
+                Failure::new(FailureKind::HostCircuitOpen, message)
+            }
+        }
     }
 
     /// Lets nothing new leave: what waits is ended or, if nothing after it was started, forgotten.

@@ -1,7 +1,7 @@
 //! The engine's invariants, with a scripted transport under a paused clock: no sockets, no real time.
 
 use std::collections::{BTreeMap, HashMap};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Order, Plan, Records, run};
+use super::{Order, Plan, Records, WindowLimits, run};
 use crate::model::{
     BadLine, Body, Call, Exchange, Failure, FailureKind, Job, Origin, Record, Response, RetryStop, Timing, Transport,
     Verdict,
@@ -28,6 +28,10 @@ enum Step {
     Redirect { after: u64, to: String },
     /// Fails.
     Fail { after: u64, kind: FailureKind },
+    /// Answers with 200 after so many milliseconds, or at once with 429 if its origin has more than `most` at once.
+    Busy { after: u64, most: usize },
+    /// Has no route for so many milliseconds from the start of the run, and then answers.
+    Outage { millis: u64 },
     /// Never answers.
     Hang,
     /// Panics.
@@ -42,6 +46,9 @@ struct Seen {
     origin: Origin,
     at: Instant,
     end: Option<Instant>,
+    /// The wait that it asked for.
+    retry_after: Option<u64>,
+    status: Option<u16>,
 }
 
 /// A transport that follows a script: the steps of each URL in turn, the last one again and again.
@@ -87,17 +94,42 @@ impl Transport for Script {
         let mut log = self.log.lock().expect("no test panics under the lock");
         let turn = log.iter().filter(|seen| seen.url == url && seen.index == call.index).count();
         let number = log.len();
-        log.push(Seen { index: call.index, url: url.clone(), origin, at: Instant::now(), end: None });
+        let since_start = log.first().map_or(Duration::ZERO, |first| first.at.elapsed());
+        let at_once = log.iter().filter(|seen| seen.origin == origin && seen.end.is_none()).count();
+        log.push(Seen {
+            index: call.index,
+            url: url.clone(),
+            origin,
+            at: Instant::now(),
+            end: None,
+            retry_after: None,
+            status: None,
+        });
         drop(log);
         let steps = self.steps.get(&url).cloned().unwrap_or_else(|| vec![Step::Answer { after: 1, status: 200 }]);
-        let step = steps[turn.min(steps.len() - 1)].clone();
+        let step = match steps[turn.min(steps.len() - 1)].clone() {
+            Step::Busy { most, .. } if at_once >= most => Step::Answer { after: 0, status: 429 },
+            Step::Busy { after, .. } => Step::Answer { after, status: 200 },
+            Step::Outage { millis } if since_start < Duration::from_millis(millis) => {
+                Step::Fail { after: 1, kind: FailureKind::ConnectUnreachable }
+            }
+            Step::Outage { .. } => Step::Answer { after: 1, status: 200 },
+            step => step,
+        };
+        let asked = match step {
+            Step::RetryAfter { seconds, .. } => Some(seconds),
+            _ => None,
+        };
         let log = self.log.clone();
         async move {
             let started = Instant::now();
             let outcome = tokio::time::timeout(call.time_limit, play(step)).await;
             let (response, failure) =
                 outcome.unwrap_or_else(|_| (None, Some(Failure::new(FailureKind::AttemptTimeout, "too slow"))));
-            log.lock().expect("no test panics under the lock")[number].end = Some(Instant::now());
+            let seen = &mut log.lock().expect("no test panics under the lock")[number];
+            seen.end = Some(Instant::now());
+            seen.retry_after = asked;
+            seen.status = response.as_ref().map(|response| response.status.as_u16());
             let timing = Timing { total: started.elapsed(), ..Timing::default() };
             Exchange { timestamp: SystemTime::UNIX_EPOCH, timing, remote_ip: None, response, failure }
         }
@@ -123,6 +155,7 @@ async fn play(step: Step) -> (Option<Response>, Option<Failure>) {
             pause(after).await;
             (None, Some(Failure::new(kind, "scripted")))
         }
+        Step::Busy { .. } | Step::Outage { .. } => unreachable!("the transport has made an answer of it"),
         Step::Hang => std::future::pending().await,
         Step::Panic => panic!("scripted"),
     }
@@ -146,6 +179,10 @@ fn response(status: u16, field: Option<(header::HeaderName, String)>) -> Respons
 
 fn count(n: usize) -> NonZeroUsize {
     NonZeroUsize::new(n).expect("not zero")
+}
+
+fn reach(records: u64) -> WindowLimits {
+    WindowLimits { records: NonZeroU64::new(records).expect("not zero"), ..WindowLimits::default() }
 }
 
 fn plan(concurrency: usize, max_per_host: usize) -> Plan {
@@ -225,10 +262,10 @@ proptest! {
 
     /// Invariants 1, 2 and 6.
     #[test]
-    fn one_line_one_record_in_order_within_the_limits(list in lists(), concurrency in 1..9_usize, per_host in 0..4_usize, window in 1..9_usize) {
+    fn one_line_one_record_in_order_within_the_limits(list in lists(), concurrency in 1..9_usize, per_host in 0..4_usize, window in 1..9_u64) {
         without_panic_messages();
         let (jobs, script) = scripted(&list);
-        let plan = Plan { window: count(window), ..plan(concurrency, per_host) };
+        let plan = Plan { window: reach(window), ..plan(concurrency, per_host) };
         let (max_time, attempts) = (plan.policy.retries.max_time, 1 + plan.policy.retries.attempts as usize);
         let records = records(jobs, &script, plan);
 
@@ -246,10 +283,36 @@ proptest! {
             let most = script.most_at_once(|seen| ends(seen) && seen.origin.host() == name);
             prop_assert!(per_host == 0 || most <= per_host, "{} at once to {}", most, name);
         }
+        for asked in script.log() {
+            let Some((end, seconds)) = asked.end.zip(asked.retry_after) else { continue };
+            let opens = end + Duration::from_secs(seconds);
+            let early = script.log().into_iter().find(|seen| seen.origin == asked.origin && seen.at > end && seen.at < opens);
+            prop_assert!(early.is_none(), "{:?} left before the gate of {:?} opened", early, asked);
+        }
         for index in 0..list.len() as u64 {
             let first = script.log().iter().find(|seen| seen.index == index).map(|seen| seen.url.clone());
             let tries = script.log().iter().filter(|seen| seen.index == index && Some(&seen.url) == first.as_ref()).count();
             prop_assert!(tries <= attempts, "line {} was tried {} times", index, tries);
+        }
+    }
+
+    /// Neither the rate of the run nor that of an origin is exceeded in any window of time.
+    #[test]
+    fn no_window_of_time_sees_more_than_the_rate(hosts in prop::collection::vec(0..3_u8, 1..60), rate in 1..50_u32, per_host in 1..50_u32) {
+        let jobs = hosts.iter().enumerate().map(|(line, host)| job(&format!("http://h{host}.example/{line}"))).collect();
+        let script = Script::default();
+        let mut plan = plan(64, 0);
+        plan.limits.rate = super::Rate::new(rate, Duration::from_secs(1));
+        plan.limits.rate_per_host = super::Rate::new(per_host, Duration::from_secs(1));
+        let expected = [plan.limits.rate, plan.limits.rate_per_host].map(|rate| rate.expect("a valid rate").interval());
+        prop_assert_eq!(records(jobs, &script, plan).len(), hosts.len());
+        let mut all: Vec<Instant> = script.log().iter().map(|seen| seen.at).collect();
+        all.sort();
+        prop_assert!(all.windows(2).all(|pair| pair[1] - pair[0] >= expected[0]));
+        for host in 0..3 {
+            let name = format!("h{host}.example");
+            let of_host: Vec<Instant> = script.log().iter().filter(|seen| seen.origin.host() == name).map(|seen| seen.at).collect();
+            prop_assert!(of_host.windows(2).all(|pair| pair[1] - pair[0] >= expected[1]));
         }
     }
 
@@ -359,22 +422,22 @@ fn a_longer_wait_than_allowed_is_told_and_not_waited_for() {
 
 #[test]
 fn hops_and_retries_pass_the_limit_of_their_own_origin() {
-    let mut steps: Vec<(String, Vec<Step>)> = (0..10)
+    let mut steps: Vec<(String, Vec<Step>)> = (0..3)
         .map(|n| {
             let target = Step::Redirect { after: 1, to: format!("http://slow.example/{n}") };
             (format!("http://h{n}.example/"), vec![target])
         })
         .collect();
-    steps.extend((0..10).map(|n| {
+    steps.extend((0..3).map(|n| {
         let fail = Step::Fail { after: 50, kind: FailureKind::Reset };
         (format!("http://slow.example/{n}"), vec![fail, Step::Answer { after: 50, status: 200 }])
     }));
     let script = Script::new(steps);
-    let records = records((0..10).map(|n| job(&format!("http://h{n}.example/"))).collect(), &script, plan(64, 2));
+    let records = records((0..3).map(|n| job(&format!("http://h{n}.example/"))).collect(), &script, plan(64, 1));
     assert!(records.iter().all(|record| record.verdict == Verdict::Flaky && record.num_redirects == 1));
-    assert_eq!(script.most_at_once(|seen| seen.origin.host() == "slow.example"), 2);
+    assert_eq!(script.most_at_once(|seen| seen.origin.host() == "slow.example"), 1);
     // An attempt begins with the request of the line, so the redirect is asked for again.
-    assert_eq!(script.log().len(), 40);
+    assert_eq!(script.log().len(), 12);
     assert_eq!(records[0].attempts[0].hops.len(), 2);
 }
 
@@ -459,7 +522,7 @@ fn a_full_window_stops_the_reading() {
         *counter.lock().expect("no panic here") += 1;
         job(&format!("http://a.example/{n}"))
     });
-    let plan = Plan { window: count(10), ..plan(4, 4) };
+    let plan = Plan { window: reach(10), ..plan(4, 4) };
     paused(|| async {
         let mut records = run(jobs, script.clone(), plan, CancellationToken::new());
         tokio::select! {
@@ -533,4 +596,181 @@ fn the_same_seed_makes_the_same_run() {
     };
     assert_eq!(times(1), times(1));
     assert_ne!(times(1), times(2));
+}
+
+#[test]
+fn a_rate_is_used_up_and_not_only_kept() {
+    let script = Script::default();
+    let mut plan = plan(64, 0);
+    plan.limits.rate = "100/s".parse().ok();
+    let (_, took) = timed(|| start((0..101).map(|n| job(&format!("http://a.example/{n}"))).collect(), &script, plan));
+    // Timers go off at the next millisecond.
+    assert!((1_000..=1_110).contains(&took.as_millis()), "took {took:?}");
+}
+
+/// Runs all jobs on a paused clock, and tells how long that took.
+#[expect(clippy::vec_box, reason = "records are boxed as long as they live")]
+fn timed(start: impl FnOnce() -> Records) -> (Vec<Box<Record>>, Duration) {
+    paused(|| async {
+        let started = Instant::now();
+        let records = start().collect().await;
+        (records, started.elapsed())
+    })
+}
+
+fn always(step: &Step, urls: impl IntoIterator<Item = String>) -> Script {
+    Script::new(urls.into_iter().map(|url| (url, vec![step.clone()])))
+}
+
+#[test]
+fn an_origin_that_always_fails_gets_few_retries() {
+    let url = |n: usize| format!("http://a.example/{n}");
+    let script = always(&Step::Answer { after: 1, status: 500 }, (0..2_000).map(url));
+    let records = records((0..2_000).map(|n| job(&url(n))).collect(), &script, plan(64, 8));
+    let sent = script.log().len();
+    assert!(sent <= 2_000 + 200 + 10, "{sent} requests for 2,000 lines");
+    assert!(records.iter().any(|record| record.retry_stopped_by == Some(RetryStop::HostBudget)));
+}
+
+#[test]
+fn an_origin_that_answers_429_to_everything_comes_down_to_one_at_once_and_ends() {
+    let url = |n: usize| format!("http://a.example/{n}");
+    let script = always(&Step::Answer { after: 100, status: 429 }, (0..200).map(url));
+    let records = records((0..200).map(|n| job(&url(n))).collect(), &script, plan(64, 8));
+    assert_eq!(records.len(), 200);
+    let log = script.log();
+    let late = log[log.len() / 2].at;
+    assert_eq!(script.most_at_once(|seen| seen.at > late), 1);
+}
+
+#[test]
+fn concurrency_settles_near_what_an_origin_takes() {
+    let url = |n: usize| format!("http://a.example/{n}");
+    let script = always(&Step::Busy { after: 50, most: 3 }, (0..2_000).map(url));
+    let mut plan = plan(64, 16);
+    plan.limits.adaptive = true;
+    let refused = |script: &Script| script.log().iter().filter(|seen| seen.status == Some(429)).count();
+    records((0..2_000).map(|n| job(&url(n))).collect(), &script, plan.clone());
+    let adaptive = refused(&script);
+    plan.limits.adaptive = false;
+    let script = always(&Step::Busy { after: 50, most: 3 }, (0..2_000).map(url));
+    records((0..2_000).map(|n| job(&url(n))).collect(), &script, plan);
+    assert!(adaptive * 3 < refused(&script), "{adaptive} refused, {} without", refused(&script));
+}
+
+#[test]
+fn an_origin_that_cannot_be_reached_is_left_alone_and_its_lines_end() {
+    let url = |n: usize| format!("http://dead.example/{n}");
+    let script = always(&Step::Fail { after: 1, kind: FailureKind::ConnectRefused }, (0..1_000).map(url));
+    let (records, took) = timed(|| start((0..1_000).map(|n| job(&url(n))).collect(), &script, plan(64, 8)));
+    assert_eq!(records.len(), 1_000);
+    let count = |kind| {
+        records.iter().filter(|record| record.error.as_ref().is_some_and(|failure| failure.kind == kind)).count()
+    };
+    assert!(count(FailureKind::HostCircuitOpen) > 900);
+    assert_eq!(count(FailureKind::HostCircuitOpen) + count(FailureKind::ConnectRefused), 1_000);
+    assert!(script.log().len() < 50, "{} requests to a dead host", script.log().len());
+    assert!(took <= Duration::from_secs(121), "took {took:?}");
+}
+
+#[test]
+fn an_origin_that_comes_back_is_found_by_one_probe() {
+    let down = Step::Fail { after: 1, kind: FailureKind::ConnectRefused };
+    let up = Step::Answer { after: 1, status: 200 };
+    let url = |n: usize| format!("http://a.example/{n}");
+    // The first lines are sent while it is down; the circuit opens at the tenth failure.
+    let steps = (0..100).map(|n| (url(n), if n < 40 { vec![down.clone(), up.clone()] } else { vec![up.clone()] }));
+    let script = Script::new(steps);
+    let records = records((0..100).map(|n| job(&url(n))).collect(), &script, plan(16, 16));
+    assert!(records[40..].iter().all(|record| record.ok), "{:?}", records[40..].iter().find(|record| !record.ok));
+    let log = script.log();
+    let pause = log.iter().zip(&log[1..]).map(|(a, b)| b.at - a.at).max();
+    assert!(pause >= Some(Duration::from_secs(4)), "the origin was never left alone: {pause:?}");
+}
+
+#[test]
+fn a_bad_origin_among_a_thousand_does_not_delay_the_others() {
+    let url = |host: usize, n: usize| format!("http://h{host}.example/{n}");
+    let list = || (0..3_000).map(|n| job(&url(n % 1_000, n / 1_000))).collect::<Vec<_>>();
+    let good = Step::Answer { after: 50, status: 200 };
+    let all_good = always(&good, (0..3_000).map(|n| url(n % 1_000, n / 1_000)));
+    let bad = Script::new((0..3_000).map(|n| {
+        let step = if n % 1_000 == 7 { Step::Hang } else { good.clone() };
+        (url(n % 1_000, n / 1_000), vec![step])
+    }));
+    let p99 = |script: &Script| {
+        records(list(), script, plan(64, 8));
+        let zero = script.log()[0].at;
+        let others = script.log().into_iter().filter(|seen| seen.origin.host() != "h7.example");
+        let mut ends: Vec<Duration> = others.filter_map(|seen| seen.end).map(|end| end - zero).collect();
+        ends.sort();
+        ends[ends.len() * 99 / 100]
+    };
+    let (without, with) = (p99(&all_good), p99(&bad));
+    assert!(with.as_secs_f64() <= without.as_secs_f64() * 1.1, "p99 {without:?} became {with:?}");
+}
+
+#[test]
+fn what_this_machine_lacks_costs_no_attempt() {
+    let lacking = Step::Fail { after: 1, kind: FailureKind::LocalFdExhausted };
+    let good = Step::Answer { after: 1, status: 200 };
+    let mut steps = vec![lacking; 20];
+    steps.push(good);
+    let script = Script::new([("http://a.example/".to_owned(), steps)]);
+    let records = records(vec![job("http://a.example/")], &script, plan(64, 8));
+    assert_eq!((records[0].verdict, records[0].num_retries), (Verdict::Ok, 0));
+    assert_eq!(script.log().len(), 21);
+}
+
+#[test]
+fn what_this_machine_lacks_for_good_ends_with_the_time_of_the_line() {
+    let script =
+        always(&Step::Fail { after: 1, kind: FailureKind::LocalFdExhausted }, ["http://a.example/".to_owned()]);
+    let (records, took) = timed(|| start(vec![job("http://a.example/")], &script, plan(64, 8)));
+    assert_eq!(records[0].error.as_ref().map(|failure| failure.kind), Some(FailureKind::LocalFdExhausted));
+    assert!(took <= Duration::from_secs(121), "took {took:?}");
+}
+
+#[test]
+fn a_network_that_is_down_costs_no_line() {
+    let url = |n: usize| format!("http://h{n}.example/");
+    let script = always(&Step::Outage { millis: 2_500 }, (0..500).map(url));
+    let records = records((0..500).map(|n| job(&url(n))).collect(), &script, plan(64, 8));
+    let failed = records.iter().filter(|record| !record.ok).count();
+    assert_eq!(failed, 0, "{failed} lines paid for the outage");
+    let zero = script.log()[0].at;
+    let wasted = script.log().iter().filter(|seen| seen.at - zero < Duration::from_millis(2_500)).count();
+    // The first wave, those that left while its failures came in, and the probes.
+    assert!(wasted <= 64 + 10 + 2, "{wasted} requests went into a network that is down");
+}
+
+/// A transport that pushes back always, so that every origin is worth remembering.
+#[derive(Clone)]
+struct Refusing;
+
+impl Transport for Refusing {
+    fn exchange(&self, _: Call) -> impl Future<Output = Exchange> + Send + 'static {
+        std::future::ready(Exchange {
+            timestamp: SystemTime::UNIX_EPOCH,
+            timing: Timing::default(),
+            remote_ip: None,
+            response: Some(response(429, None)),
+            failure: None,
+        })
+    }
+}
+
+#[test]
+fn of_many_origins_only_some_are_remembered() {
+    let jobs = futures::stream::iter((0..50_000).map(|n| job(&format!("http://h{n}.example/"))));
+    paused(|| async {
+        let mut records = run(jobs, Refusing, plan(64, 8), CancellationToken::new());
+        let mut seen = 0;
+        while records.next().await.is_some() {
+            seen += 1;
+            if seen % 10_000 == 0 {
+                assert!(records.run.lock().frontier.remembered() <= 64 + 10_000);
+            }
+        }
+    });
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use serde::de::Error as _;
+use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -49,16 +49,29 @@ impl Serialize for Headers {
 
 impl<'de> Deserialize<'de> for Headers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let pairs = std::collections::BTreeMap::<String, Vec<String>>::deserialize(deserializer)?;
+        deserializer.deserialize_map(HeadersVisitor)
+    }
+}
+
+struct HeadersVisitor;
+
+impl<'de> Visitor<'de> for HeadersVisitor {
+    type Value = Headers;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("header fields as an object of arrays")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
         let mut headers = HeaderMap::new();
-        for (name, values) in pairs {
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(D::Error::custom)?;
+        while let Some((name, values)) = map.next_entry::<String, Vec<String>>()? {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(A::Error::custom)?;
             for value in values {
-                let value = HeaderValue::from_bytes(value.as_bytes()).map_err(D::Error::custom)?;
+                let value = HeaderValue::from_bytes(value.as_bytes()).map_err(A::Error::custom)?;
                 headers.append(name.clone(), value);
             }
         }
-        Ok(Self(headers))
+        Ok(Headers(headers))
     }
 }
 

@@ -169,6 +169,10 @@ pub enum RetryStop {
     Method,
     /// The server asked for a longer wait than `--max-retry-after`.
     MaxRetryAfter,
+    /// Too many requests to this origin failed for it to be asked again and again.
+    HostBudget,
+    /// Too many of the latest requests of the run were retries.
+    RunBudget,
     /// The run was stopped.
     Canceled,
 }
@@ -181,6 +185,8 @@ impl RetryStop {
             Self::RetryMaxTime => "retry_max_time",
             Self::Method => "method",
             Self::MaxRetryAfter => "max_retry_after",
+            Self::HostBudget => "host_budget",
+            Self::RunBudget => "run_budget",
             Self::Canceled => "canceled",
         }
     }

@@ -1,8 +1,11 @@
 //! The window: jobs admitted and not yet written. It gives finished records back in input order.
 //!
-//! Pure. The engine asks it before it admits a line, so that a slow line holds up the reading and never the memory.
+//! No clock and no network; the only thing it touches is the temporary file of records that memory does not hold. The engine asks it before it admits a line, so that a slow line holds up the reading and never the memory.
 
+mod spill;
 mod window;
+
+use std::num::NonZeroU64;
 
 pub(crate) use window::Window;
 
@@ -14,4 +17,19 @@ pub enum Order {
     Input,
     /// As they finish.
     Completion,
+}
+
+/// How far the window reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WindowLimits {
+    /// Most lines that are read and not yet written, `--window`.
+    pub records: NonZeroU64,
+    /// About how many bytes of finished records wait in memory; what is more waits in a temporary file, `--memory`.
+    pub memory: u64,
+}
+
+impl Default for WindowLimits {
+    fn default() -> Self {
+        Self { records: NonZeroU64::new(1_000_000).expect("not zero"), memory: 256 << 20 }
+    }
 }

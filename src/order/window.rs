@@ -1,32 +1,58 @@
 //! A sliding window over the input, from the oldest line without a record to the newest line admitted.
 
 use std::collections::VecDeque;
-use std::num::NonZeroUsize;
 
-use super::Order;
-use crate::model::Record;
+use super::spill::{Spill, Spilled};
+use super::{Order, WindowLimits};
+use crate::model::{Failure, FailureKind, Record};
 
 /// The jobs admitted and not yet written.
 #[derive(Debug)]
 pub(crate) struct Window {
     order: Order,
-    limit: usize,
+    limits: WindowLimits,
     /// Index of the line that the next job gets.
     end: u64,
     /// Records given out.
     written: u64,
     /// In input order, one slot for each line from the oldest unwritten one on; else the records that can be written.
-    slots: VecDeque<Option<Box<Record>>>,
+    slots: VecDeque<Slot>,
+    /// Bytes of the records in the slots.
+    held: u64,
+    spill: Spill,
+    /// Whether the disk has refused a record since memory was last within its budget.
+    is_disk_full: bool,
+}
+
+#[derive(Debug)]
+enum Slot {
+    Awaited,
+    Held(Box<Record>),
+    Spilled(Spilled),
 }
 
 impl Window {
-    pub(crate) fn new(order: Order, limit: NonZeroUsize) -> Self {
-        Self { order, limit: limit.get(), end: 0, written: 0, slots: VecDeque::new() }
+    pub(crate) fn new(order: Order, limits: WindowLimits) -> Self {
+        Self {
+            order,
+            limits,
+            end: 0,
+            written: 0,
+            slots: VecDeque::new(),
+            held: 0,
+            spill: Spill::default(),
+            is_disk_full: false,
+        }
     }
 
     /// Whether another line may be read.
     pub(crate) fn has_room(&self) -> bool {
-        self.admitted() - self.written < u64::try_from(self.limit).unwrap_or(u64::MAX)
+        self.admitted() - self.written < self.limits.records.get() && !self.is_exhausted()
+    }
+
+    /// Whether neither memory nor disk takes another record. Then only the oldest unwritten line may go on.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.is_disk_full
     }
 
     /// Takes in the next line of the input, and gives its index.
@@ -34,28 +60,40 @@ impl Window {
         let index = self.end;
         self.end += 1;
         if self.order == Order::Input {
-            self.slots.push_back(None);
+            self.slots.push_back(Slot::Awaited);
         }
         index
     }
 
     /// Takes the record of an admitted line.
     pub(crate) fn put(&mut self, record: Box<Record>) {
-        match self.order {
-            Order::Completion => self.slots.push_back(Some(record)),
-            Order::Input => {
-                let slot = usize::try_from(record.index - self.written).expect("the window fits into memory");
-                debug_assert!(self.slots[slot].is_none(), "line {} has two records", record.index);
-                self.slots[slot] = Some(record);
+        let place = match self.order {
+            Order::Completion => {
+                self.slots.push_back(Slot::Awaited);
+                self.slots.len() - 1
             }
-        }
+            Order::Input => usize::try_from(record.index - self.written).expect("the window fits into memory"),
+        };
+        debug_assert!(matches!(self.slots[place], Slot::Awaited), "line {} has two records", record.index);
+        self.slots[place] = self.keep(record, place == 0);
     }
 
     /// The next record to write, if it is there.
     pub(crate) fn pop(&mut self) -> Option<Box<Record>> {
-        let record = self.slots.front_mut()?.take()?;
+        let record = match self.slots.front_mut()? {
+            Slot::Awaited => return None,
+            slot => match std::mem::replace(slot, Slot::Awaited) {
+                Slot::Held(record) => {
+                    self.held -= weight(&record);
+                    record
+                }
+                Slot::Spilled(spilled) => self.read_back(spilled),
+                Slot::Awaited => unreachable!("it has just been looked at"),
+            },
+        };
         self.slots.pop_front();
         self.written += 1;
+        self.is_disk_full &= self.held > self.limits.memory;
         Some(record)
     }
 
@@ -74,7 +112,8 @@ impl Window {
         if self.order == Order::Completion {
             return 0;
         }
-        let newest = self.slots.iter().rposition(Option::is_some).map_or(0, |slot| slot as u64 + 1);
+        let newest = self.slots.iter().rposition(|slot| !matches!(slot, Slot::Awaited));
+        let newest = newest.map_or(0, |place| place as u64 + 1);
         started.map(|index| index + 1).max().unwrap_or(0).max(self.written + newest)
     }
 
@@ -83,14 +122,58 @@ impl Window {
         self.end
     }
 
-    /// Records given out.
+    /// Records given out; in input order, the index of the oldest unwritten line.
     pub(crate) fn written(&self) -> u64 {
         self.written
     }
+
+    /// Holds a record in memory, or writes it away if memory is used up and it cannot be written out next.
+    fn keep(&mut self, record: Box<Record>, is_next: bool) -> Slot {
+        let weight = weight(&record);
+        if self.held + weight > self.limits.memory && !is_next {
+            match self.spill.write(&record) {
+                Ok(spilled) => return Slot::Spilled(spilled),
+                Err(error) => {
+                    if !self.is_disk_full {
+                        tracing::warn!(%error, "no room for records in temporary files: reading pauses until older lines are done");
+                    }
+                    self.is_disk_full = true;
+                }
+            }
+        }
+        self.held += weight;
+        Slot::Held(record)
+    }
+
+    /// Reads a record back. That it cannot be read is a fault of the disk, and is told in its place.
+    fn read_back(&mut self, spilled: Spilled) -> Box<Record> {
+        Box::new(self.spill.read(spilled).unwrap_or_else(|error| {
+            let message = format!("the record could not be read back from its temporary file: {error}");
+            tracing::error!("{message}");
+            let failure = Failure::new(FailureKind::InternalError, message);
+            Record { index: self.written, error: Some(failure), ..Record::default() }
+        }))
+    }
+}
+
+/// About how many bytes of memory a record takes.
+fn weight(record: &Record) -> u64 {
+    const TEXTS: usize = 256;
+    const FIELD: usize = 160;
+    const EXCHANGE: usize = 600;
+    let texts = |text: &Option<String>| text.as_ref().map_or(0, String::capacity);
+    let binary = record.body_base64.as_ref().map_or(0, |body| body.0.len());
+    let headers = record.headers.as_ref().map_or(0, |headers| headers.0.capacity() * FIELD);
+    let exchanges = (record.hops.len() + record.attempts.len()) * EXCHANGE;
+    let bytes =
+        size_of::<Record>() + TEXTS + record.url.capacity() * 2 + texts(&record.body) + binary + headers + exchanges;
+    bytes as u64
 }
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU64;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -99,8 +182,8 @@ mod tests {
         Box::new(Record { index, ..Record::default() })
     }
 
-    fn window(order: Order, limit: usize) -> Window {
-        Window::new(order, NonZeroUsize::new(limit).expect("not zero"))
+    fn window(order: Order, limit: u64) -> Window {
+        Window::new(order, WindowLimits { records: NonZeroU64::new(limit).expect("not zero"), memory: 1 << 20 })
     }
 
     #[test]
@@ -131,6 +214,19 @@ mod tests {
         assert_eq!((window.end_of_records([].into_iter()), window.end_of_records([2].into_iter())), (1, 3));
         window.forget(3);
         assert_eq!((window.pop().map(|record| record.index), window.admitted(), window.written()), (Some(0), 1, 1));
+    }
+
+    #[test]
+    fn what_memory_does_not_hold_comes_back_from_disk_in_order() {
+        let mut window = window(Order::Input, 100);
+        let large = |index| Box::new(Record { body: Some("x".repeat(100_000)), ..*record(index) });
+        assert_eq!((0..50).map(|_| window.admit()).last(), Some(49));
+        (1..50).for_each(|index| window.put(large(index)));
+        assert!(window.held <= window.limits.memory && window.has_room());
+        window.put(large(0));
+        let out: Vec<_> = std::iter::from_fn(|| window.pop()).collect();
+        assert_eq!(out, (0..50).map(large).collect::<Vec<_>>());
+        assert_eq!(window.held, 0);
     }
 
     proptest! {

@@ -2,18 +2,23 @@
 //!
 //! Pure: nothing here sleeps or sends, and clock and randomness are passed in.
 
+mod gate;
 mod redirect;
 mod retry;
 mod state;
 
 use std::time::{Duration, Instant};
 
+pub(crate) use gate::wait_asked_for;
 pub use redirect::RedirectPolicy;
 pub use retry::RetryPolicy;
-pub(crate) use retry::{after, retry_after};
+pub(crate) use retry::after;
 pub(crate) use state::JobState;
 
-use crate::model::{Exchange, Failure, FailureKind, Request, RetryStop, StatusSet};
+use crate::model::{Exchange, Failure, FailureKind, Phase, Request, RetryStop, StatusSet};
+
+/// How long to wait when this machine lacks something that other exchanges will give back.
+const LOCAL_PAUSE: Duration = Duration::from_millis(100);
 
 /// The rules by which an exchange is judged.
 #[derive(Debug, Clone)]
@@ -48,6 +53,8 @@ pub(crate) enum Next {
     Hop(Box<Request>),
     /// The attempt is repeated, not before this time.
     Retry { not_before: Instant, reason: String },
+    /// This machine lacked something: the same exchange is made again, not before this time, and does not count.
+    Postpone { not_before: Instant },
 }
 
 /// How a job ends beyond what its last exchange says by itself.
@@ -99,6 +106,11 @@ impl Policy {
             redirect::Decision::Follow(request) => return Next::Hop(request),
         };
         let failure = own_failure.as_ref().or(outcome.exchange.failure.as_ref());
+        if failure.is_some_and(|failure| failure.kind.phase() == Phase::Local)
+            && let Some(not_before) = self.postponed(outcome)
+        {
+            return Next::Postpone { not_before };
+        }
         match self.retries.decide(self, outcome, failure, rng) {
             retry::Decision::Retry { not_before, reason } => Next::Retry { not_before, reason },
             retry::Decision::Final(mut ending) => {
@@ -106,6 +118,13 @@ impl Policy {
                 Next::Finish(ending)
             }
         }
+    }
+
+    /// When to make an exchange again that this machine could not make, unless its line's time is over by then.
+    fn postponed(&self, outcome: Outcome<'_>) -> Option<Instant> {
+        let not_before = after(outcome.now, LOCAL_PAUSE);
+        let is_in_time = not_before < self.deadline(outcome.job, outcome.left) && !outcome.winding_down;
+        is_in_time.then_some(not_before)
     }
 
     /// Statuses that count as ok for `job`.

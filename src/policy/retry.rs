@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{Method, StatusCode};
 
-use super::{Ending, Outcome, Policy};
+use super::{Ending, Outcome, Policy, wait_asked_for};
 use crate::model::{Failure, FailureKind, RetryStop, StatusSet};
 
 /// When an attempt is repeated.
@@ -20,11 +20,29 @@ pub struct RetryPolicy {
     pub max_time: Duration,
     /// The longest Retry-After that is waited for, `--max-retry-after`.
     pub max_retry_after: Duration,
-    /// Backoff before retry `n` (from 0) is random between zero and the lesser of `backoff_cap` and `backoff_base · 2ⁿ`
-    /// ("full jitter", AWS Architecture Blog, "Exponential Backoff And Jitter").
-    pub backoff_base: Duration,
-    /// The longest backoff.
-    pub backoff_cap: Duration,
+    /// Backoff after a failure that will soon be over.
+    pub transient: Backoff,
+    /// Backoff after an answer that asks for less (429, 503).
+    pub throttled: Backoff,
+}
+
+/// Waits that are random between zero and the lesser of `cap` and `base · 2ⁿ` before retry `n`, from 0
+/// ("full jitter", AWS Architecture Blog, "Exponential Backoff And Jitter").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backoff {
+    /// The longest wait before the first retry.
+    pub base: Duration,
+    /// The longest wait of all.
+    pub cap: Duration,
+}
+
+impl Backoff {
+    /// The wait before retry `n`, from 0.
+    fn wait(self, n: usize, rng: &mut fastrand::Rng) -> Duration {
+        let doubled = u32::try_from(n).ok().and_then(|n| 2_u32.checked_pow(n));
+        let longest = doubled.map_or(self.cap, |factor| self.base.saturating_mul(factor)).min(self.cap);
+        longest.mul_f64(rng.f64())
+    }
 }
 
 impl Default for RetryPolicy {
@@ -35,8 +53,8 @@ impl Default for RetryPolicy {
             all_methods: false,
             max_time: Duration::from_mins(2),
             max_retry_after: Duration::from_mins(1),
-            backoff_base: Duration::from_millis(250),
-            backoff_cap: Duration::from_secs(20),
+            transient: Backoff { base: Duration::from_millis(250), cap: Duration::from_secs(20) },
+            throttled: Backoff { base: Duration::from_secs(1), cap: Duration::from_mins(1) },
         }
     }
 }
@@ -62,8 +80,7 @@ impl RetryPolicy {
         let Some(reason) = self.reason(policy, outcome, failure) else {
             return Decision::Final(Ending::default());
         };
-        let response = outcome.exchange.response.as_ref();
-        let asked_for = response.and_then(|response| retry_after(response.status, &response.headers));
+        let asked_for = wait_asked_for(outcome.exchange);
         if let Some(wait) = asked_for.filter(|wait| *wait > self.max_retry_after) {
             let longest = self.max_retry_after;
             let message = format!("the server asks for a wait of {wait:?}; the longest allowed is {longest:?}");
@@ -73,7 +90,8 @@ impl RetryPolicy {
                 retry_after: Some(wait),
             });
         }
-        let backoff = self.backoff(outcome.job.retries(), rng);
+        let is_throttled = failure.is_none() && outcome.exchange.status().is_some_and(asks_for_less);
+        let backoff = if is_throttled { self.throttled } else { self.transient }.wait(outcome.job.retries(), rng);
         let not_before = after(outcome.now, backoff.max(asked_for.unwrap_or_default()));
         match self.refusal(policy, outcome, failure, not_before) {
             Some(stop) => Decision::Final(Ending { retry_stopped_by: Some(stop), ..Ending::default() }),
@@ -115,14 +133,6 @@ impl RetryPolicy {
             None
         }
     }
-
-    /// The wait before retry `n`, from 0.
-    fn backoff(&self, n: usize, rng: &mut fastrand::Rng) -> Duration {
-        let doubled = u32::try_from(n).ok().and_then(|n| 2_u32.checked_pow(n));
-        let ceiling =
-            doubled.map_or(self.backoff_cap, |factor| self.backoff_base.saturating_mul(factor)).min(self.backoff_cap);
-        ceiling.mul_f64(rng.f64())
-    }
 }
 
 /// The time `wait` after `now`; a wait beyond what the clock can tell ends in a hundred years.
@@ -131,20 +141,12 @@ pub(crate) fn after(now: Instant, wait: Duration) -> Instant {
     now + wait.min(CENTURY)
 }
 
+/// Whether a status says that there were too many requests.
+fn asks_for_less(status: StatusCode) -> bool {
+    matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+}
+
 /// Whether sending a request twice has the same effect as sending it once (RFC 9110, section 9.2.2).
 fn is_idempotent(method: &Method) -> bool {
     [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE, Method::PUT, Method::DELETE].contains(method)
-}
-
-/// The wait that a server asks for on 429 and 503 (RFC 9110, section 10.2.3), where it is a number of seconds.
-pub(crate) fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
-    if !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-        return None;
-    }
-    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    // A number too large for 64 bits is a wait without an end all the same.
-    Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)))
 }

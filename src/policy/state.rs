@@ -127,6 +127,11 @@ impl JobState {
         }
     }
 
+    /// Waits for another try of an exchange that left at `left` and does not count.
+    pub(crate) fn postpone(&mut self, exchange: &Exchange, left: Instant, now: Instant) {
+        self.account(exchange, left, now);
+    }
+
     /// The record of a job whose last exchange left at `left` and is over at `now`.
     pub(crate) fn finish(
         mut self,

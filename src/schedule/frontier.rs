@@ -1,13 +1,17 @@
 //! The frontier: jobs that are known and not yet fetched, and who may go now.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use slab::Slab;
 
-use super::Limits;
-use super::origins::{OriginId, Origins};
+use super::adaptive::AdaptiveLimit;
+use super::budget::Share;
+use super::network::Network;
+use super::origins::{Landing, Learned, OriginId, Origins};
+use super::rate::RateCell;
+use super::{Limits, Rate, Signal};
+use crate::model::{Exchange, FailureKind, RetryStop};
 use crate::policy::JobState;
 
 /// All jobs between their admission and their record: waiting at their origin, in backoff, or in flight.
@@ -20,6 +24,12 @@ pub(crate) struct Frontier {
     deadlines: BTreeSet<(Instant, u64, OriginId)>,
     flights: Slab<Flight>,
     waiting: usize,
+    rate: Option<Rate>,
+    sent: RateCell,
+    /// How many exchanges at once this machine can make.
+    pool: AdaptiveLimit,
+    network: Network,
+    retries: Share,
 }
 
 /// A job whose exchange is being made.
@@ -36,14 +46,28 @@ pub(crate) struct Flight {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FlightId(usize);
 
+/// Why a job that waits has no more time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TimeUp {
+    /// Its line's time is over.
+    Line,
+    /// Its origin could not be reached for too long, lately because of this.
+    Circuit(FailureKind),
+}
+
 impl Frontier {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
-            origins: Origins::new(limits.max_per_host),
+            origins: Origins::new(limits.clone()),
             backing_off: BTreeMap::new(),
             deadlines: BTreeSet::new(),
             flights: Slab::new(),
             waiting: 0,
+            rate: limits.rate,
+            sent: RateCell::default(),
+            pool: AdaptiveLimit::new(limits.concurrency.get()),
+            network: Network::default(),
+            retries: Share::default(),
         }
     }
 
@@ -62,30 +86,66 @@ impl Frontier {
         self.backing_off.insert((not_before, job.index), job);
     }
 
-    /// Lets the oldest job that may go now leave.
-    pub(crate) fn pop(&mut self, now: Instant) -> Option<(FlightId, &Flight)> {
-        let (origin, job) = self.origins.pop(now)?;
+    /// Lets the oldest job that may go now leave. With `only`, no other line than that may.
+    pub(crate) fn pop(&mut self, only: Option<u64>, now: Instant) -> Option<(FlightId, &Flight)> {
+        if self.opens() > Some(now) || self.flights.len() >= self.most_at_once() {
+            return None;
+        }
+        let (origin, job) = self.origins.pop(only, now)?;
+        if let Some(rate) = self.rate {
+            self.sent.spend(rate, now);
+        }
+        self.retries.count_request(now);
         self.waiting -= 1;
         let entry = self.flights.vacant_entry();
         let id = FlightId(entry.key());
         Some((id, entry.insert(Flight { job, left: now, origin })))
     }
 
-    /// Takes a job whose exchange is over; its place at its origin is free. With `gate`, no request to that origin
-    /// leaves before then.
-    pub(crate) fn land(&mut self, id: FlightId, gate: Option<Instant>, now: Instant) -> Flight {
+    /// Takes a job whose exchange is over, and learns from what it brought; its place at its origin is free. With `gate`,
+    /// no request to that origin leaves before then.
+    pub(crate) fn land(&mut self, id: FlightId, exchange: &Exchange, gate: Option<Instant>, now: Instant) -> Flight {
         let flight = self.flights.remove(id.0);
-        if let Some(until) = gate {
-            self.origins.close_gate(flight.origin, until, now);
+        let signal = Signal::of(exchange);
+        let took = exchange.timing.total;
+        let cause = exchange.failure.as_ref().map(|failure| failure.kind);
+        match signal {
+            Signal::Local => self.pool.push_back(took, now),
+            Signal::Silent => self.network.fail(flight.origin, flight.left, now),
+            _ if signal.has_reached() || signal.has_not_reached() => {
+                self.network.reach();
+                self.pool.succeed(took, self.flights.len() + 1);
+            }
+            _ => {}
         }
-        self.origins.release(flight.origin, now);
+        self.origins.land(flight.origin, flight.left, Landing { signal, cause, gate, took }, now);
         flight
     }
 
-    /// Moves on what the passing of time moves on, and takes a job whose line's time is over. To be called until it
-    /// gives none; `deadline` says when a job that comes out of its backoff ends.
-    pub(crate) fn tick(&mut self, now: Instant, deadline: impl Fn(&JobState) -> Instant) -> Option<Box<JobState>> {
-        self.origins.wake(now);
+    /// Takes a retry of the job of `flight` out of the budgets, or tells which one has none left.
+    pub(crate) fn spend_retry(&mut self, flight: &Flight, now: Instant) -> Result<(), RetryStop> {
+        if !self.origins.has_retry(flight.origin) {
+            return Err(RetryStop::HostBudget);
+        }
+        if !self.retries.has_retry(now) {
+            return Err(RetryStop::RunBudget);
+        }
+        self.origins.spend_retry(flight.origin);
+        self.retries.spend_retry(now);
+        Ok(())
+    }
+
+    /// Moves on what the passing of time moves on, and takes a job that has no more time. To be called until it gives none;
+    /// `deadline` says when a job that comes out of its backoff ends.
+    pub(crate) fn tick(
+        &mut self,
+        now: Instant,
+        deadline: impl Fn(&JobState) -> Instant,
+    ) -> Option<(Box<JobState>, TimeUp)> {
+        if let Some((job, cause)) = self.origins.wake(now) {
+            self.waiting -= 1;
+            return Some((job, TimeUp::Circuit(cause)));
+        }
         while let Some(entry) = self.backing_off.first_entry().filter(|entry| entry.key().0 <= now) {
             let job = entry.remove();
             let deadline = deadline(&job);
@@ -95,17 +155,18 @@ impl Frontier {
             self.deadlines.remove(&(at, index, origin));
             if let Some(job) = self.origins.remove(origin, index, now) {
                 self.waiting -= 1;
-                return Some(job);
+                return Some((job, TimeUp::Line));
             }
         }
         None
     }
 
     /// When to call [`Frontier::tick`] next.
-    pub(crate) fn next_tick(&self) -> Option<Instant> {
+    pub(crate) fn next_tick(&self, now: Instant) -> Option<Instant> {
         let backoff = self.backing_off.first_key_value().map(|(&(at, _), _)| at);
         let deadline = self.deadlines.first().map(|&(at, ..)| at);
-        [backoff, deadline, self.origins.next_wake()].into_iter().flatten().min()
+        let opens = self.opens().filter(|&opens| opens > now && self.waiting > 0);
+        [backoff, deadline, opens, self.origins.next_wake()].into_iter().flatten().min()
     }
 
     /// Takes every job that waits, in no order.
@@ -143,13 +204,38 @@ impl Frontier {
         self.backing_off.len()
     }
 
-    /// How many of the waiting jobs wait for a gate to open.
+    /// How many of the waiting jobs wait for a gate or a circuit to open, or for a rate.
     pub(crate) fn gated(&self, now: Instant) -> usize {
-        self.origins.gated(now)
+        if self.opens() > Some(now) { self.waiting } else { self.origins.gated(now) }
     }
 
     /// The jobs in flight.
     pub(crate) fn flights(&self) -> impl Iterator<Item = &Flight> {
         self.flights.iter().map(|(_, flight)| flight)
+    }
+
+    /// What was learned of the origins that pushed back, those that did so most often first.
+    pub(crate) fn learned(&self, now: Instant) -> Vec<Learned> {
+        self.origins.learned(now)
+    }
+
+    /// How many origins are remembered.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
+        self.origins.remembered()
+    }
+
+    /// Whether reading on makes no sense, because no line could leave.
+    pub(crate) fn is_network_down(&self) -> bool {
+        self.network.is_down()
+    }
+
+    /// Before when no request may leave at all.
+    fn opens(&self) -> Option<Instant> {
+        self.sent.opens().max(self.network.probe_at())
+    }
+
+    fn most_at_once(&self) -> usize {
+        if self.network.is_down() { 1 } else { self.pool.limit() }
     }
 }

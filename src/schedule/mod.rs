@@ -1,10 +1,20 @@
-//! Who may go now: the frontier's queues, their limits and gates.
+//! Who may go now: the frontier's queues, their limits, rates and gates.
 //!
 //! Pure: no sockets and no waiting, the clock is passed in. The engine does the waiting.
 
+mod adaptive;
+mod breaker;
+mod budget;
 mod frontier;
 mod limits;
+mod network;
 mod origins;
+mod rate;
+mod signal;
 
-pub(crate) use frontier::{Flight, FlightId, Frontier};
+pub(crate) use frontier::{FlightId, Frontier, TimeUp};
 pub use limits::Limits;
+pub use origins::Learned;
+pub use rate::{ParseRateError, Rate};
+pub use signal::Pressure;
+pub(crate) use signal::Signal;

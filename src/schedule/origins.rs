@@ -1,28 +1,39 @@
-//! Every origin that has something to do: its waiting jobs, its exchanges in flight, its gate.
+//! Every origin that has something to do: its waiting jobs, its exchanges in flight, and all that is known of it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::num::NonZeroUsize;
-use std::time::Instant;
+use std::fmt;
+use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use crate::model::Origin;
+use super::adaptive::AdaptiveLimit;
+use super::breaker::Breaker;
+use super::budget::Bucket;
+use super::rate::RateCell;
+use super::{Limits, Pressure, Signal};
+use crate::model::{FailureKind, Origin};
 use crate::policy::JobState;
 
-/// Names an origin as long as it has a waiting job or an exchange in flight, or its gate is closed.
+/// So many origins with nothing to do are remembered for what was learned of them; the ones idle longest are forgotten.
+const MOST_IDLE: usize = 10_000;
+
+/// Names an origin as long as it is remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct OriginId(usize);
 
-/// The origins, and which of them may send now. Origins with nothing to do are forgotten.
+/// The origins, and which of them may send now.
 #[derive(Debug)]
 pub(super) struct Origins {
-    max_per_host: Option<NonZeroUsize>,
+    limits: Limits,
     ids: HashMap<Origin, OriginId>,
     states: Slab<OriginState>,
     /// The origins that may send now, each by the index of its oldest waiting job.
     ready: BTreeSet<(u64, OriginId)>,
     /// Times at which an origin has to be looked at again. A time that has lost its meaning does no harm.
     wakes: BTreeSet<(Instant, OriginId)>,
+    /// The origins with nothing to do, the ones idle longest first.
+    idle: BTreeMap<u64, OriginId>,
+    idle_count: u64,
 }
 
 #[derive(Debug)]
@@ -32,30 +43,79 @@ struct OriginState {
     in_flight: usize,
     /// No request leaves before this time.
     gate: Option<Instant>,
+    rate: RateCell,
+    bucket: Bucket,
+    breaker: Breaker,
+    adaptive: AdaptiveLimit,
+    since: Instant,
+    answers: u64,
+    /// How often it pushed back, for each way to do so.
+    push_backs: [u64; Pressure::ALL.len()],
+    /// The latest failure to connect.
+    cause: Option<FailureKind>,
     /// The key under which it stands in `ready`.
     listed: Option<u64>,
+    /// The key under which it stands in `idle`.
+    idle: Option<u64>,
+}
+
+/// What was learned of an origin that pushed back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Learned {
+    /// The origin.
+    pub origin: Origin,
+    /// Most exchanges at once that it takes.
+    pub at_once: usize,
+    /// Answers a second that it gave, since its first request.
+    pub rate: f64,
+    /// How often it pushed back, in each way that it did.
+    pub push_backs: Vec<(Pressure, u64)>,
+}
+
+/// `api.example.com settled at 3 at once, 41 req/s, 5× 429`.
+impl fmt::Display for Learned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} settled at {} at once, ", self.origin, self.at_once)?;
+        if self.rate < 10.0 {
+            write!(f, "{:.1} req/s", self.rate)?;
+        } else {
+            write!(f, "{:.0} req/s", self.rate)?;
+        }
+        self.push_backs.iter().try_for_each(|(pressure, times)| write!(f, ", {times}× {}", pressure.name()))
+    }
 }
 
 impl Origins {
-    pub(super) fn new(max_per_host: Option<NonZeroUsize>) -> Self {
-        Self { max_per_host, ids: HashMap::new(), states: Slab::new(), ready: BTreeSet::new(), wakes: BTreeSet::new() }
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            ids: HashMap::new(),
+            states: Slab::new(),
+            ready: BTreeSet::new(),
+            wakes: BTreeSet::new(),
+            idle: BTreeMap::new(),
+            idle_count: 0,
+        }
     }
 
     /// Lets `job` wait at its origin.
     pub(super) fn push(&mut self, job: Box<JobState>, now: Instant) -> OriginId {
         let origin = Origin::of(&job.request.url).expect("only http and https URLs become jobs");
-        let id = self.id(origin);
+        let id = self.id(origin, now);
         self.states[id.0].waiting.insert(job.index, job);
         self.relist(id, now);
         id
     }
 
-    /// Takes the oldest job that may go now, and counts it as in flight.
-    pub(super) fn pop(&mut self, now: Instant) -> Option<(OriginId, Box<JobState>)> {
-        let &(_, id) = self.ready.first()?;
+    /// Takes the oldest job that may go now, and counts it as in flight. With `only`, no other line than that may go.
+    pub(super) fn pop(&mut self, only: Option<u64>, now: Instant) -> Option<(OriginId, Box<JobState>)> {
+        let &(_, id) = self.ready.first().filter(|(index, _)| only.is_none_or(|only| *index == only))?;
         let state = &mut self.states[id.0];
         let (_, job) = state.waiting.pop_first().expect("an origin that is listed has a waiting job");
         state.in_flight += 1;
+        if let Some(rate) = self.limits.rate_per_host {
+            state.rate.spend(rate, now);
+        }
         self.relist(id, now);
         Some((id, job))
     }
@@ -67,26 +127,39 @@ impl Origins {
         Some(job)
     }
 
-    /// Counts an exchange as over.
-    pub(super) fn release(&mut self, id: OriginId, now: Instant) {
-        self.states[id.0].in_flight -= 1;
+    /// Counts an exchange that left at `left` as over, and learns from it. With `gate`, no request leaves before then; a
+    /// gate never opens earlier than it was promised before.
+    pub(super) fn land(&mut self, id: OriginId, left: Instant, landing: Landing, now: Instant) {
+        let state = &mut self.states[id.0];
+        state.learn(left, landing, now);
+        state.in_flight -= 1;
+        state.gate = state.gate.max(landing.gate);
         self.relist(id, now);
     }
 
-    /// Lets no request to `id` leave before `until`. A gate never opens earlier than it was promised before.
-    pub(super) fn close_gate(&mut self, id: OriginId, until: Instant, now: Instant) {
-        let gate = &mut self.states[id.0].gate;
-        *gate = (*gate).max(Some(until));
-        self.wakes.insert((until, id));
-        self.relist(id, now);
+    /// Whether the budget of `id` has a retry.
+    pub(super) fn has_retry(&self, id: OriginId) -> bool {
+        self.states.get(id.0).is_none_or(|state| state.bucket.has_retry())
     }
 
-    /// Opens the gates whose time has come.
-    pub(super) fn wake(&mut self, now: Instant) {
+    /// Takes a retry out of the budget of `id`.
+    pub(super) fn spend_retry(&mut self, id: OriginId) {
+        if let Some(state) = self.states.get_mut(id.0) {
+            state.bucket.spend_retry();
+        }
+    }
+
+    /// Looks at the origins whose time has come, and takes a job whose origin could not be reached for too long, with the
+    /// latest cause. To be called until it gives none.
+    pub(super) fn wake(&mut self, now: Instant) -> Option<(Box<JobState>, FailureKind)> {
         while let Some(&(at, id)) = self.wakes.first().filter(|(at, _)| *at <= now) {
+            if let Some(given_up) = self.give_up(id, now) {
+                return Some(given_up);
+            }
             self.wakes.remove(&(at, id));
             self.relist(id, now);
         }
+        None
     }
 
     /// When to call [`Origins::wake`] next.
@@ -106,28 +179,60 @@ impl Origins {
         jobs
     }
 
-    /// How many jobs wait for an open gate.
+    /// How many jobs wait for a time: for a gate or a circuit, or for the rate of their origin.
     pub(super) fn gated(&self, now: Instant) -> usize {
-        self.states.iter().filter(|(_, state)| state.gate > Some(now)).map(|(_, state)| state.waiting.len()).sum()
+        let closed = self.states.iter().filter(|(_, state)| state.opens() > Some(now));
+        closed.map(|(_, state)| state.waiting.len()).sum()
     }
 
-    fn id(&mut self, origin: Origin) -> OriginId {
+    /// How many origins are remembered.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.states.len()
+    }
+
+    /// What was learned of the origins that pushed back, those that did so most often first.
+    pub(super) fn learned(&self, now: Instant) -> Vec<Learned> {
+        let pushed_back = self.states.iter().map(|(_, state)| state).filter(|state| state.has_pushed_back());
+        let mut learned: Vec<Learned> = pushed_back.map(|state| state.learned(now)).collect();
+        let times = |learned: &Learned| learned.push_backs.iter().map(|(_, times)| times).sum::<u64>();
+        learned.sort_by(|a, b| times(b).cmp(&times(a)).then_with(|| a.origin.cmp(&b.origin)));
+        learned
+    }
+
+    fn id(&mut self, origin: Origin, now: Instant) -> OriginId {
         if let Some(&id) = self.ids.get(&origin) {
             return id;
         }
-        let state =
-            OriginState { origin: origin.clone(), waiting: BTreeMap::new(), in_flight: 0, gate: None, listed: None };
+        let state = OriginState {
+            origin: origin.clone(),
+            waiting: BTreeMap::new(),
+            in_flight: 0,
+            gate: None,
+            rate: RateCell::default(),
+            bucket: Bucket::default(),
+            breaker: Breaker::default(),
+            adaptive: AdaptiveLimit::new(self.limits.per_origin()),
+            since: now,
+            answers: 0,
+            push_backs: [0; Pressure::ALL.len()],
+            cause: None,
+            listed: None,
+            idle: None,
+        };
         let id = OriginId(self.states.insert(state));
         self.ids.insert(origin, id);
         id
     }
 
-    /// Brings `ready` up to date with the state of `id`, and forgets an origin with nothing to do.
+    /// Brings `ready`, `wakes` and `idle` up to date with the state of `id`.
     fn relist(&mut self, id: OriginId, now: Instant) {
         let Some(state) = self.states.get_mut(id.0) else { return };
-        let is_open = state.gate.is_none_or(|gate| gate <= now);
-        let has_place = self.max_per_host.is_none_or(|most| state.in_flight < most.get());
-        let key = state.waiting.first_key_value().map(|(&index, _)| index).filter(|_| is_open && has_place);
+        let opens = state.opens();
+        let is_open = opens.is_none_or(|opens| opens <= now);
+        let has_place = state.in_flight < state.most_at_once(&self.limits);
+        let oldest = state.waiting.first_key_value().map(|(&index, _)| index);
+        let key = oldest.filter(|_| is_open && has_place);
         if key != state.listed {
             if let Some(old) = state.listed {
                 self.ready.remove(&(old, id));
@@ -137,9 +242,125 @@ impl Origins {
             }
             state.listed = key;
         }
-        if state.waiting.is_empty() && state.in_flight == 0 && is_open {
-            self.ids.remove(&state.origin);
-            self.states.remove(id.0);
+        if oldest.is_some() && key.is_none() {
+            self.wakes.extend(opens.filter(|_| !is_open).map(|opens| (opens, id)));
+            self.wakes.extend(state.breaker.since().map(|since| (since + self.limits.circuit_patience, id)));
         }
+        self.mind_idle(id, now);
+    }
+
+    /// Forgets an origin with nothing to do, or remembers it among the idle if something was learned of it.
+    fn mind_idle(&mut self, id: OriginId, now: Instant) {
+        let state = &mut self.states[id.0];
+        if !state.waiting.is_empty() || state.in_flight > 0 {
+            if let Some(key) = state.idle.take() {
+                self.idle.remove(&key);
+            }
+            return;
+        }
+        if state.is_clean(now) {
+            self.forget(id);
+        } else if state.idle.is_none() {
+            self.idle_count += 1;
+            state.idle = Some(self.idle_count);
+            self.idle.insert(self.idle_count, id);
+            if self.idle.len() > MOST_IDLE
+                && let Some((_, oldest)) = self.idle.pop_first()
+            {
+                self.forget(oldest);
+            }
+        }
+    }
+
+    fn forget(&mut self, id: OriginId) {
+        let state = self.states.remove(id.0);
+        self.ids.remove(&state.origin);
+        if let Some(key) = state.idle {
+            self.idle.remove(&key);
+        }
+    }
+
+    /// Takes a job of an origin that could not be reached for too long. The oldest one stays where it can be the probe.
+    fn give_up(&mut self, id: OriginId, now: Instant) -> Option<(Box<JobState>, FailureKind)> {
+        let state = self.states.get_mut(id.0)?;
+        let since = state.breaker.since()?;
+        let is_given_up = now.saturating_duration_since(since) >= self.limits.circuit_patience;
+        if !is_given_up || state.listed.is_some() {
+            return None;
+        }
+        let (_, job) = state.waiting.pop_last()?;
+        let cause = state.cause.expect("a circuit is open because of a failure");
+        self.relist(id, now);
+        Some((job, cause))
+    }
+}
+
+/// The end of an exchange, as its origin sees it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Landing {
+    /// What the exchange says about the origin.
+    pub signal: Signal,
+    /// Why it failed, if it did.
+    pub cause: Option<FailureKind>,
+    /// No request leaves before this time.
+    pub gate: Option<Instant>,
+    /// How long the exchange took.
+    pub took: Duration,
+}
+
+impl OriginState {
+    /// Before when no request may leave, for whatever reason.
+    fn opens(&self) -> Option<Instant> {
+        self.gate.max(self.breaker.opens()).max(self.rate.opens())
+    }
+
+    fn most_at_once(&self, limits: &Limits) -> usize {
+        if self.breaker.is_probing() {
+            1
+        } else if limits.adaptive {
+            self.adaptive.limit()
+        } else {
+            limits.per_origin()
+        }
+    }
+
+    /// Whether forgetting it changes nothing.
+    fn is_clean(&self, now: Instant) -> bool {
+        let is_open = self.opens().is_none_or(|opens| opens <= now);
+        is_open && !self.has_pushed_back() && self.breaker.is_clean() && self.bucket.is_clean()
+    }
+
+    fn learn(&mut self, left: Instant, landing: Landing, now: Instant) {
+        match landing.signal {
+            Signal::Good => {
+                self.bucket.gain();
+                self.adaptive.succeed(landing.took, self.in_flight);
+            }
+            Signal::PushBack(pressure) => {
+                self.push_backs[pressure as usize] += 1;
+                self.adaptive.push_back(landing.took, now);
+            }
+            Signal::Unreachable | Signal::Silent => {
+                self.cause = landing.cause;
+                self.breaker.fail(left, now);
+            }
+            Signal::Failing | Signal::Local | Signal::None => {}
+        }
+        if landing.signal.has_reached() {
+            self.answers += 1;
+            self.breaker.reach();
+        }
+    }
+
+    fn has_pushed_back(&self) -> bool {
+        self.push_backs.iter().any(|&times| times > 0)
+    }
+
+    fn learned(&self, now: Instant) -> Learned {
+        let seconds = now.saturating_duration_since(self.since).as_secs_f64().max(f64::EPSILON);
+        #[expect(clippy::cast_precision_loss, reason = "a number of answers to be shown with two digits")]
+        let rate = self.answers as f64 / seconds;
+        let push_backs = Pressure::ALL.into_iter().zip(self.push_backs).filter(|(_, times)| *times > 0).collect();
+        Learned { origin: self.origin.clone(), at_once: self.adaptive.limit(), rate, push_backs }
     }
 }

@@ -7,6 +7,7 @@ mod input_faults;
 mod options;
 mod order;
 mod outputs;
+mod politeness;
 mod redirects;
 mod regressions;
 mod retries;

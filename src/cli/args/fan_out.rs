@@ -1,9 +1,9 @@
 //! How many requests at once, and in which order records come out.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 
 use clap::ValueEnum;
-use gather::engine::Order;
+use gather::engine::{Order, Rate};
 
 use crate::cli::values::{self, Limit};
 
@@ -23,6 +23,26 @@ pub(crate) struct FanOut {
     #[arg(long, value_name = "N", alias = "parallel-max-host", default_value = "8", value_parser = values::limit_or_none)]
     pub(crate) max_per_host: Limit,
 
+    /// Requests in a time, in all: `10/s`, `300/m`, `5/2s`.
+    ///
+    /// They are spread evenly; redirects and retries count too.
+    #[arg(long, value_name = "N/UNIT")]
+    pub(crate) rate: Option<Rate>,
+
+    /// Requests in a time to one host: `10/s`, `300/m`, `5/2s`.
+    #[arg(long, value_name = "N/UNIT")]
+    pub(crate) rate_per_host: Option<Rate>,
+
+    /// Send fewer requests at once to a host that pushes back (the default).
+    ///
+    /// After 429, 503 or no answer in time, three tenths fewer at once; slowly up again, never above --max-per-host.
+    #[arg(long, conflicts_with = "no_adaptive")]
+    pub(crate) adaptive: bool,
+
+    /// Send as many requests at once as --max-per-host allows, whatever the host says.
+    #[arg(long)]
+    pub(crate) no_adaptive: bool,
+
     /// Records as lines stand in the input, or as they finish.
     #[arg(long, value_name = "ORDER", value_enum, default_value = "input")]
     pub(crate) order: OrderName,
@@ -30,8 +50,14 @@ pub(crate) struct FanOut {
     /// How far to go ahead of the oldest unwritten line.
     ///
     /// When so many lines have been read and not written, reading pauses until the oldest of them is done.
-    #[arg(long, value_name = "N", default_value = "1000000", value_parser = values::count)]
-    pub(crate) window: NonZeroUsize,
+    #[arg(long, value_name = "N", default_value = "1000000", value_parser = values::count_of_lines)]
+    pub(crate) window: NonZeroU64,
+
+    /// How many bytes of finished records wait in memory for an older line.
+    ///
+    /// What is more waits in a temporary file, in the directory that TMPDIR names.
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = values::size)]
+    pub(crate) memory: u64,
 
     /// Seed of the random part of waits between attempts, to repeat a run exactly.
     #[arg(long, value_name = "N", hide = true)]

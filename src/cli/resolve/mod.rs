@@ -12,7 +12,7 @@ mod tests;
 use std::ffi::OsString;
 use std::num::NonZeroU64;
 
-use gather::engine::{Limits, Plan};
+use gather::engine::{Limits, Plan, WindowLimits};
 use gather::input::{InputOptions, Source};
 use gather::policy::{Policy, RedirectPolicy, RetryPolicy};
 
@@ -62,7 +62,14 @@ fn sources(words: &[OsString], process: &Process) -> Result<Vec<Source>, UsageEr
 fn plan(args: &Args) -> Plan {
     let defaults = Plan::default();
     Plan {
-        limits: Limits { concurrency: args.fan_out.concurrency, max_per_host: args.fan_out.max_per_host.0 },
+        limits: Limits {
+            concurrency: args.fan_out.concurrency,
+            max_per_host: args.fan_out.max_per_host.0,
+            rate: args.fan_out.rate,
+            rate_per_host: args.fan_out.rate_per_host,
+            adaptive: !args.fan_out.no_adaptive,
+            circuit_patience: args.time.retry_max_time,
+        },
         policy: Policy {
             accept: args.results.accept.clone(),
             max_time: args.time.max_time,
@@ -77,7 +84,7 @@ fn plan(args: &Args) -> Plan {
             },
         },
         order: args.fan_out.order.into(),
-        window: args.fan_out.window,
+        window: WindowLimits { records: args.fan_out.window, memory: args.fan_out.memory },
         grace: args.time.grace,
         seed: args.fan_out.seed.unwrap_or(defaults.seed),
     }

@@ -1,5 +1,5 @@
 use std::io::Write as _;
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use gather::engine::Order;
@@ -77,6 +77,9 @@ fn every_bad_value_is_refused_with_the_option_and_the_value() {
         ("--max-per-host", "many"),
         ("--order", "random"),
         ("--window", "0"),
+        ("--memory", "lots"),
+        ("--rate", "10"),
+        ("--rate-per-host", "0/s"),
         ("--request", "GE T"),
         ("--max-redirs", "-1"),
         ("--connect-timeout", "0"),
@@ -146,6 +149,10 @@ fn limits_times_and_stops_arrive() {
         "--max-per-host=0",
         "--order=completion",
         "--window=7",
+        "--memory=1M",
+        "--rate=10/s",
+        "--rate-per-host=5/2s",
+        "--no-adaptive",
         "-m1.5",
         "--retry-max-time=2m",
         "--grace=0",
@@ -160,7 +167,11 @@ fn limits_times_and_stops_arrive() {
     assert_eq!(given.plan.limits.concurrency.get(), 9);
     assert_eq!(given.plan.limits.max_per_host, None);
     assert_eq!(given.plan.order, Order::Completion);
-    assert_eq!(given.plan.window, NonZeroUsize::new(7).expect("not zero"));
+    assert_eq!(given.plan.window.records.get(), 7);
+    assert_eq!(given.plan.window.memory, 1 << 20);
+    assert_eq!(given.plan.limits.rate, "10/s".parse().ok());
+    assert_eq!(given.plan.limits.rate_per_host, "5/2s".parse().ok());
+    assert!(!given.plan.limits.adaptive);
     assert_eq!(given.plan.grace, Duration::ZERO);
     assert_eq!(given.plan.policy.max_time, Duration::from_millis(1500));
     assert_eq!(given.plan.policy.retries.max_time, Duration::from_mins(2));
