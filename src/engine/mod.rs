@@ -86,11 +86,15 @@ pub fn run<T: Transport>(
     let concurrency = plan.limits.concurrency.get();
     let grace = plan.grace;
     let run = Shared(Arc::new(Mutex::new(Run::new(plan))));
-    let settler = run.clone();
+    let (settler, discarder) = (run.clone(), transport.clone());
     let settled = Tickets { jobs: Some(Box::pin(jobs)), run: run.clone() }
         .map(move |ticket| exchange(&transport, ticket))
         .buffer_unordered(concurrency)
-        .map(move |(id, exchange)| settler.lock().settle(id, exchange, Instant::now()));
+        .map(move |(id, exchange)| {
+            if let Some(superseded) = settler.lock().settle(id, exchange, Instant::now()) {
+                discarder.discard(superseded);
+            }
+        });
     Records {
         run,
         settled: Some(settled.boxed()),
@@ -337,8 +341,9 @@ impl Run {
         Some(Ticket { id, call })
     }
 
-    /// Draws the consequences of an exchange that is over: a record, or the job goes back into the frontier.
-    fn settle(&mut self, id: FlightId, exchange: Exchange, now: Instant) {
+    /// Draws the consequences of an exchange that is over: a record, or the job goes back into the frontier and the exchange
+    /// is given back.
+    fn settle(&mut self, id: FlightId, exchange: Exchange, now: Instant) -> Option<Exchange> {
         let now = now.into_std();
         let gate = self.gate(&exchange, now);
         let mut flight = self.frontier.land(id, &exchange, gate, now);
@@ -349,21 +354,25 @@ impl Run {
             Next::Hop(request) => {
                 job.hop(*request, &exchange, left, now);
                 let deadline = self.policy.deadline(job, left);
-                return self.frontier.push(flight.job, Some(deadline), now);
+                self.frontier.push(flight.job, Some(deadline), now);
+                return Some(exchange);
             }
             Next::Postpone { not_before } => {
                 job.postpone(&exchange, left, now);
-                return self.frontier.push_later(flight.job, not_before);
+                self.frontier.push_later(flight.job, not_before);
+                return Some(exchange);
             }
             Next::Retry { not_before, reason } => match self.frontier.spend_retry(&flight, now) {
                 Ok(()) => {
                     flight.job.retry(&reason, &exchange, left, now);
-                    return self.frontier.push_later(flight.job, not_before);
+                    self.frontier.push_later(flight.job, not_before);
+                    return Some(exchange);
                 }
                 Err(stop) => Ending { retry_stopped_by: Some(stop), ..Ending::default() },
             },
         };
         self.window.put(flight.job.finish(exchange, ending, &self.policy, left, now));
+        None
     }
 
     /// Until when the origin of `exchange` wants to be left alone, as far as we agree to it. Some jitter keeps all that wait

@@ -32,7 +32,7 @@ mod tests;
 
 use std::sync::{Arc, OnceLock};
 
-use crate::model::{Call, Exchange, Transport};
+use crate::model::{Body, Call, Exchange, Transport};
 
 pub use error::FetchError;
 pub use options::{Bodies, ConnectTo, FetchOptions, HttpVersions, IpVersion, Proxies, ResolveEntry, TlsOptions};
@@ -79,5 +79,14 @@ impl HttpTransport {
 impl Transport for HttpTransport {
     fn exchange(&self, call: Call) -> impl Future<Output = Exchange> + Send + 'static {
         exchange::exchange(Arc::clone(&self.shared), call)
+    }
+
+    /// Removes the file that its body went to.
+    fn discard(&self, exchange: Exchange) {
+        if let Some(Body::File(path)) = exchange.response.map(|response| response.body)
+            && let Err(error) = std::fs::remove_file(&path)
+        {
+            tracing::warn!(path = %path.display(), %error, "the body of an attempt that was repeated stays behind");
+        }
     }
 }

@@ -13,6 +13,11 @@ pub trait Transport: Clone + Send + Sync + 'static {
     /// Makes one exchange. It always comes to an end by itself within [`Call::time_limit`], with whatever happened as data.
     /// Dropping the future stops it and frees what it holds.
     fn exchange(&self, call: Call) -> impl Future<Output = Exchange> + Send + 'static;
+
+    /// Lets go of what an exchange left behind that no record will tell of, because another one follows it.
+    fn discard(&self, exchange: Exchange) {
+        drop(exchange);
+    }
 }
 
 /// One exchange to be made.

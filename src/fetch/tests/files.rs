@@ -77,3 +77,14 @@ fn a_directory_that_cannot_be_made_is_refused_at_the_start() {
     let error = HttpTransport::new(into(&file.join("below"))).expect_err("a file is in the way");
     assert!(error.to_string().contains(&file.display().to_string()), "{error}");
 }
+
+#[tokio::test]
+async fn nothing_is_left_of_an_exchange_that_another_one_follows() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let server = Server::start([Reply::ok("", "hello")]).await;
+    let transport = transport(into(directory.path()));
+    let exchange = transport.exchange(get(server.url("/"))).await;
+    assert_eq!(files(directory.path()).len(), 1);
+    transport.discard(exchange);
+    assert!(files(directory.path()).is_empty());
+}
