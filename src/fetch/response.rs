@@ -3,7 +3,8 @@
 use std::io;
 use std::time::Duration;
 
-use http::{HeaderMap, Method, StatusCode, Version, header};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use tokio::io::AsyncReadExt as _;
 
 use super::body::{Intake, Refused, Sink, Wire};
@@ -50,7 +51,7 @@ impl Talk<'_> {
         let mut response = Response {
             status: head.status(),
             version: head.version(),
-            headers: std::mem::take(head.headers_mut()),
+            headers: compact(std::mem::take(head.headers_mut())),
             body: Body::Discarded,
             size_download: 0,
             size_decoded: 0,
@@ -222,6 +223,19 @@ fn check_framing(headers: &HeaderMap) -> Result<(), Failure> {
         return Err(Failure::new(FailureKind::HttpAmbiguousLength, message));
     }
     Ok(())
+}
+
+/// Copies the values into one piece of memory of their own. As they come, each keeps the read buffer of its connection alive,
+/// which is many times as large, for as long as its record waits to be written.
+fn compact(mut headers: HeaderMap) -> HeaderMap {
+    let all: Bytes = headers.values().flat_map(HeaderValue::as_bytes).copied().collect();
+    let mut start = 0;
+    for value in headers.values_mut() {
+        let end = start + value.len();
+        *value = HeaderValue::from_maybe_shared(all.slice(start..end)).expect("it has been a header value before");
+        start = end;
+    }
+    headers
 }
 
 fn is_redirect(status: StatusCode, headers: &HeaderMap) -> bool {

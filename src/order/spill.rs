@@ -11,18 +11,24 @@ use crate::model::Record;
 /// little more than what is waiting.
 const SEGMENT_SIZE: u64 = 64 << 20;
 
+/// Bytes that are written at once.
+const WRITE_SIZE: usize = 1 << 20;
+
 /// Records on disk. The files are unlinked as soon as they are created, so that nothing is left of them whatever happens.
 #[derive(Debug, Default)]
 pub(super) struct Spill {
     segments: VecDeque<Option<Segment>>,
     /// The number of the first of the `segments`.
     first: u64,
+    /// The end of the last segment, which is not written yet.
+    tail: Vec<u8>,
     buffer: Vec<u8>,
 }
 
 #[derive(Debug)]
 struct Segment {
     file: File,
+    /// Bytes in the file; those of the tail come after them.
     size: u64,
     waiting: usize,
 }
@@ -36,40 +42,60 @@ pub(super) struct Spilled {
 }
 
 impl Spill {
-    /// Writes a record away. When that fails, nothing is changed.
+    /// Takes a record. When that fails, nothing is changed.
     pub(super) fn write(&mut self, record: &Record) -> io::Result<Spilled> {
-        self.buffer.clear();
-        serde_json::to_writer(&mut self.buffer, record)?;
-        if !matches!(self.segments.back(), Some(Some(segment)) if segment.size < SEGMENT_SIZE) {
-            let file = tempfile::tempfile()?;
-            self.segments.push_back(Some(Segment { file, size: 0, waiting: 0 }));
+        if self.tail.len() >= WRITE_SIZE {
+            self.write_tail()?;
+        }
+        let has_room = |segment: &Segment| segment.size < SEGMENT_SIZE;
+        if !self.segments.back().is_some_and(|last| last.as_ref().is_some_and(has_room)) {
+            self.write_tail()?;
+            self.segments.push_back(Some(Segment { file: tempfile::tempfile()?, size: 0, waiting: 0 }));
         }
         let number = self.first + self.segments.len() as u64 - 1;
         let segment =
             self.segments.back_mut().and_then(Option::as_mut).expect("the last segment has just been checked");
-        segment.file.write_all_at(&self.buffer, segment.size)?;
-        let spilled = Spilled { segment: number, offset: segment.size, size: self.buffer.len() };
-        segment.size += self.buffer.len() as u64;
+        let start = self.tail.len();
+        serde_json::to_writer(&mut self.tail, record)?;
         segment.waiting += 1;
-        Ok(spilled)
+        Ok(Spilled { segment: number, offset: segment.size + start as u64, size: self.tail.len() - start })
     }
 
     /// Reads a record back, once.
     pub(super) fn read(&mut self, spilled: Spilled) -> io::Result<Record> {
         let place = usize::try_from(spilled.segment - self.first).expect("there are few segments");
+        let is_last = place + 1 == self.segments.len();
         let slot = &mut self.segments[place];
         let segment = slot.as_mut().expect("a segment stays until its records are read");
-        self.buffer.resize(spilled.size, 0);
-        segment.file.read_exact_at(&mut self.buffer, spilled.offset)?;
+        let record = if spilled.offset >= segment.size {
+            let start = usize::try_from(spilled.offset - segment.size).expect("the tail is in memory");
+            serde_json::from_slice(&self.tail[start..start + spilled.size])?
+        } else {
+            self.buffer.resize(spilled.size, 0);
+            segment.file.read_exact_at(&mut self.buffer, spilled.offset)?;
+            serde_json::from_slice(&self.buffer)?
+        };
         segment.waiting -= 1;
         if segment.waiting == 0 {
             *slot = None;
+            if is_last {
+                self.tail.clear();
+            }
         }
         while matches!(self.segments.front(), Some(None)) {
             self.segments.pop_front();
             self.first += 1;
         }
-        Ok(serde_json::from_slice(&self.buffer)?)
+        Ok(record)
+    }
+
+    fn write_tail(&mut self) -> io::Result<()> {
+        if let Some(Some(segment)) = self.segments.back_mut() {
+            segment.file.write_all_at(&self.tail, segment.size)?;
+            segment.size += self.tail.len() as u64;
+        }
+        self.tail.clear();
+        Ok(())
     }
 
     /// Bytes that the files hold.

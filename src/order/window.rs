@@ -158,8 +158,8 @@ impl Window {
 
 /// About how many bytes of memory a record takes.
 fn weight(record: &Record) -> u64 {
-    const TEXTS: usize = 256;
-    const FIELD: usize = 160;
+    const TEXTS: usize = 1024;
+    const FIELD: usize = 256;
     const EXCHANGE: usize = 600;
     let texts = |text: &Option<String>| text.as_ref().map_or(0, String::capacity);
     let binary = record.body_base64.as_ref().map_or(0, |body| body.0.len());

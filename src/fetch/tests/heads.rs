@@ -153,3 +153,15 @@ async fn a_message_shows_no_control_characters_of_the_server() {
     assert_eq!(kind(&exchange), FailureKind::UnsupportedContentEncoding);
     assert!(!message(&exchange).contains(char::is_control), "{:?}", message(&exchange));
 }
+
+#[tokio::test]
+async fn header_values_do_not_keep_the_read_buffer_alive() {
+    let body = "x".repeat(5_000);
+    let response = whole(exchange_with(FetchOptions::default(), Reply::ok("X-One: 1\r\nX-Two: 22\r\n", &body)).await);
+    let one = response.headers["x-one"].as_bytes().as_ptr_range();
+    let two = response.headers["x-two"].as_bytes().as_ptr_range();
+    // In a read buffer, the name of the second field and its punctuation stand between the two values.
+    let apart = (two.start as usize).abs_diff(one.end as usize);
+    assert!(apart < "\r\nX-Two: ".len(), "the values are {apart} bytes apart");
+    assert_eq!(response.headers["x-two"], "22");
+}
