@@ -10,7 +10,7 @@ use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, Signal, getrlimit, kill
 use wait4::Wait4 as _;
 
 /// Whatever takes longer is killed: far more than any scenario needs.
-const TIME_LIMIT: Duration = Duration::from_secs(1800);
+const TIME_LIMIT: Duration = Duration::from_mins(30);
 
 /// Between two counts of a program's descriptors.
 const SAMPLING: Duration = Duration::from_millis(20);

@@ -32,7 +32,7 @@ pub(crate) const SERVE: &str = "--serve";
 const BACKLOG: u32 = 65_535;
 
 /// A server lives no longer than this, whatever becomes of the bench.
-const LIFETIME: Duration = Duration::from_secs(2 * 3600);
+const LIFETIME: Duration = Duration::from_hours(2);
 
 /// Answers up to this size are written in one piece.
 const PIECE: usize = 256 * 1024;

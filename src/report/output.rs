@@ -301,10 +301,10 @@ mod tests {
     fn many_records_are_written_without_a_flush() {
         let shared = Shared::default();
         let mut output = Output::new(shared.clone());
-        let mut take = || output.unit(|buffer| buffer.write_all(&[b'x'; CAPACITY / 2])).map(|()| output.is_full());
+        let mut take = || output.unit(|buffer| buffer.write_all(&vec![b'x'; CAPACITY / 2])).map(|()| output.is_full());
         assert!(!take().expect("memory takes every write"));
         assert!(take().expect("memory takes every write"), "it is not said to be full");
-        for _ in 2..MOST_WAITING / (CAPACITY / 2) + 1 {
+        for _ in 2..=MOST_WAITING / (CAPACITY / 2) {
             take().expect("memory takes every write");
         }
         assert_eq!(shared.text().len(), MOST_WAITING);
