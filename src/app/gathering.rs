@@ -188,7 +188,7 @@ impl Gathering {
         if let Some(reason) = reason {
             let run = self.records.snapshot();
             // Lines that a second signal left without a record.
-            let dropped = run.admitted.saturating_sub(run.finished);
+            let dropped = run.admitted.saturating_sub(run.written);
             notes.push(match (run.not_started, dropped) {
                 (0, 0) => format!("{}; no more lines were read", reason.words()),
                 (lines, 0) => format!("{}; {} read and not started", reason.words(), more_lines(lines)),
@@ -248,7 +248,7 @@ impl Course {
         let run = records.snapshot();
         progress.tick(&ProgressState {
             elapsed: self.started.elapsed(),
-            finished: self.summary.records(),
+            finished: run.finished,
             total: run.input_ended.then_some(run.admitted),
             ok: self.summary.ok() + self.summary.flaky(),
             failed: self.summary.failed(),
@@ -256,7 +256,7 @@ impl Course {
             backing_off: run.backing_off,
             gated: run.gated,
             queued: run.queued,
-            requests: self.summary.requests(),
+            requests: run.requests,
             bytes: self.summary.bytes(),
             p50: self.summary.percentile(0.5),
             p99: self.summary.percentile(0.99),

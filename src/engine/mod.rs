@@ -271,8 +271,12 @@ pub struct Snapshot {
     pub input_ended: bool,
     /// Lines read that will have no record because the run was stopped before they were started.
     pub not_started: u64,
-    /// Records given out so far.
+    /// Lines that are done, whether their records have been given out or wait for an older line.
     pub finished: u64,
+    /// Records given out so far.
+    pub written: u64,
+    /// Requests sent so far, redirects and retries included.
+    pub requests: u64,
     /// Exchanges being made.
     pub in_flight: usize,
     /// Jobs that wait for a place in the pool or at their origin.
@@ -442,7 +446,9 @@ impl Run {
             admitted: self.window.admitted(),
             input_ended: self.input_ended,
             not_started: self.not_started,
-            finished: self.window.written(),
+            finished: self.window.finished(),
+            written: self.window.written(),
+            requests: self.frontier.departures(),
             in_flight: self.frontier.in_flight(),
             queued: self.frontier.waiting() - gated,
             backing_off: self.frontier.backing_off(),

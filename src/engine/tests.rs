@@ -535,6 +535,21 @@ fn a_full_window_stops_the_reading() {
 }
 
 #[test]
+fn what_is_done_counts_also_behind_a_slow_line() {
+    let script = Script::new([("http://a.example/0".to_owned(), vec![Step::Hang])]);
+    let jobs = futures::stream::iter((0..20).map(|n| job(&format!("http://a.example/{n}"))));
+    paused(|| async {
+        let mut records = run(jobs, script.clone(), plan(4, 4), CancellationToken::new());
+        tokio::select! {
+            record = records.next() => panic!("line 0 hangs, and {record:?} came out"),
+            () = tokio::time::sleep(Duration::from_secs(5)) => {}
+        }
+        let snapshot = records.snapshot();
+        assert_eq!((snapshot.finished, snapshot.written, snapshot.requests, snapshot.in_flight), (19, 0, 20, 1));
+    });
+}
+
+#[test]
 fn by_completion_the_quick_come_first() {
     let script = Script::new([("http://a.example/0".to_owned(), vec![Step::Answer { after: 500, status: 200 }])]);
     let plan = Plan { order: Order::Completion, ..plan(4, 4) };
@@ -580,7 +595,7 @@ fn what_is_in_flight_when_the_run_is_stopped_has_the_grace_time() {
     let kinds: Vec<_> = records.iter().map(|record| record.error.as_ref().map(|failure| failure.kind)).collect();
     assert_eq!(kinds, [None, Some(FailureKind::Canceled)]);
     assert_eq!(records[1].time_total, Some(Duration::from_secs(5)));
-    assert_eq!((snapshot.admitted, snapshot.finished), (2, 2));
+    assert_eq!((snapshot.admitted, snapshot.written), (2, 2));
     assert_eq!(script.log().len(), 2);
 }
 

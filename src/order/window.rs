@@ -13,6 +13,8 @@ pub(crate) struct Window {
     limits: WindowLimits,
     /// Index of the line that the next job gets.
     end: u64,
+    /// Records taken.
+    finished: u64,
     /// Records given out.
     written: u64,
     /// In input order, one slot for each line from the oldest unwritten one on; else the records that can be written.
@@ -37,6 +39,7 @@ impl Window {
             order,
             limits,
             end: 0,
+            finished: 0,
             written: 0,
             slots: VecDeque::new(),
             held: 0,
@@ -76,6 +79,7 @@ impl Window {
         };
         debug_assert!(matches!(self.slots[place], Slot::Awaited), "line {} has two records", record.index);
         self.slots[place] = self.keep(record, place == 0);
+        self.finished += 1;
     }
 
     /// The next record to write, if it is there.
@@ -120,6 +124,11 @@ impl Window {
     /// Lines admitted.
     pub(crate) fn admitted(&self) -> u64 {
         self.end
+    }
+
+    /// Records taken, given out or not.
+    pub(crate) fn finished(&self) -> u64 {
+        self.finished
     }
 
     /// Records given out; in input order, the index of the oldest unwritten line.

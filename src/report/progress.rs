@@ -30,13 +30,13 @@ const USUAL_WIDTH: usize = 80;
 pub struct ProgressState {
     /// Since the start of the run.
     pub elapsed: Duration,
-    /// Records written.
+    /// Lines that are done, whether their records are written or wait for an older line.
     pub finished: u64,
     /// Lines of the input, once it has ended.
     pub total: Option<u64>,
-    /// Records that were as they should be, flaky ones too.
+    /// Records written that were as they should be, flaky ones too.
     pub ok: u64,
-    /// Records that were not.
+    /// Records written that were not.
     pub failed: u64,
     /// Exchanges being made.
     pub in_flight: usize,

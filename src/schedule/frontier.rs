@@ -24,6 +24,8 @@ pub(crate) struct Frontier {
     deadlines: BTreeSet<(Instant, u64, OriginId)>,
     flights: Slab<Flight>,
     waiting: usize,
+    /// Exchanges that have left.
+    departures: u64,
     rate: Option<Rate>,
     sent: RateCell,
     /// How many exchanges at once this machine can make.
@@ -63,6 +65,7 @@ impl Frontier {
             deadlines: BTreeSet::new(),
             flights: Slab::new(),
             waiting: 0,
+            departures: 0,
             rate: limits.rate,
             sent: RateCell::default(),
             pool: AdaptiveLimit::new(limits.concurrency.get()),
@@ -96,6 +99,7 @@ impl Frontier {
             self.sent.spend(rate, now);
         }
         self.retries.count_request(now);
+        self.departures += 1;
         self.waiting -= 1;
         let entry = self.flights.vacant_entry();
         let id = FlightId(entry.key());
@@ -192,6 +196,11 @@ impl Frontier {
     /// How many exchanges are being made.
     pub(crate) fn in_flight(&self) -> usize {
         self.flights.len()
+    }
+
+    /// How many exchanges have left so far.
+    pub(crate) fn departures(&self) -> u64 {
+        self.departures
     }
 
     /// How many jobs wait at their origins.
