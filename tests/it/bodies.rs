@@ -244,6 +244,24 @@ fn nothing_is_left_of_a_body_that_failed() {
 }
 
 #[test]
+fn an_attempt_that_is_repeated_leaves_no_file() {
+    // Each line fails first with a page of its own, then ends in another way.
+    let server = Server::start(|request| match (request.target.as_str(), request.nth) {
+        ("/moved", 2) => Reply::redirect("/end"),
+        ("/end", _) => Reply::ok("the end"),
+        (_, 1) => Reply::new(503, "busy").header("content-type", "text/html"),
+        ("/json", _) => Reply::ok("{}").header("content-type", "application/json"),
+        _ => Reply::nothing().reset(),
+    });
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let into = directory.path().to_str().expect("UTF-8");
+    let records = run(&["--retry", "1", "--output-dir", into], &server, &["/json", "/moved", "/gone"]);
+    assert!(records.iter().all(|record| record["num_retries"] == 1), "{records:?}");
+    let named: Vec<_> = records.iter().filter_map(|record| record["body_file"].as_str()).map(PathBuf::from).collect();
+    assert_eq!((named.len(), files(directory.path())), (2, named));
+}
+
+#[test]
 fn nothing_is_left_of_a_body_that_was_on_its_way_when_the_run_was_stopped() {
     let server = Server::start(|_| Reply::raw("HTTP/1.1 200 OK\r\n\r\n").then("x".repeat(600_000)).hang());
     let directory = tempfile::tempdir().expect("a temporary directory");

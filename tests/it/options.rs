@@ -63,3 +63,20 @@ fn no_secret_is_shown_at_any_level_of_the_log() {
     assert!(!said.contains("canary"), "{said}");
     assert!(server.log().mentions("canary2"), "the secret was not even sent");
 }
+
+#[test]
+fn credentials_of_a_proxy_go_to_the_proxy_and_are_not_shown() {
+    let proxy = server();
+    let url = proxy.url("").replace("://", "://user:canary@");
+    let nobody = "http://user:canary@127.0.0.2:9";
+    for (arguments, code) in [(["-x", &url], 0), (["-x", nobody], 1)] {
+        let output = gather().args(["-vvv", "--retry", "0", "http://a.test/"]).args(arguments).assert().code(code);
+        let said = [&output.get_output().stdout[..], &output.get_output().stderr[..]].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert!(!said.contains("canary") && !said.contains("dXNlcjpjYW5hcnk="), "{said}");
+    }
+    let log = proxy.log();
+    let [request] = log.requests() else { panic!("{:?}", log.targets()) };
+    assert_eq!(request.target, "http://a.test/");
+    assert_eq!(request.header("proxy-authorization"), Some("Basic dXNlcjpjYW5hcnk="));
+}
