@@ -58,15 +58,10 @@ fn window_in_reverse_order(bencher: Bencher) {
 fn rendering(bencher: Bencher, format: Format) {
     const RECORDS: usize = 1_000;
     let runtime = runtime();
-    let record = runtime.block_on(
-        engine::run(
-            futures::stream::iter(jobs(1).into_iter().take(1)),
-            AtOnce(exchange()),
-            Plan::default(),
-            CancellationToken::new(),
-        )
-        .next(),
-    );
+    let record = runtime.block_on(async {
+        let job = futures::stream::iter(jobs(1).into_iter().take(1));
+        engine::run(job, AtOnce(exchange()), Plan::default(), CancellationToken::new()).next().await
+    });
     let record: Record = *record.expect("every job has a record");
     bencher
         .counter(ItemsCount::new(RECORDS))

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use tokio::io::AsyncReadExt as _;
 
@@ -228,12 +228,12 @@ fn check_framing(headers: &HeaderMap) -> Result<(), Failure> {
 /// Copies the values into one piece of memory of their own. As they come, each keeps the read buffer of its connection alive,
 /// which is many times as large, for as long as its record waits to be written.
 fn compact(mut headers: HeaderMap) -> HeaderMap {
-    let all: Bytes = headers.values().flat_map(HeaderValue::as_bytes).copied().collect();
-    let mut start = 0;
+    let mut copy = BytesMut::with_capacity(headers.values().map(HeaderValue::len).sum());
+    headers.values().for_each(|value| copy.extend_from_slice(value.as_bytes()));
+    let mut rest = copy.freeze();
     for value in headers.values_mut() {
-        let end = start + value.len();
-        *value = HeaderValue::from_maybe_shared(all.slice(start..end)).expect("it has been a header value before");
-        start = end;
+        let own = rest.split_to(value.len());
+        *value = HeaderValue::from_maybe_shared(own).expect("it has been a header value before");
     }
     headers
 }
