@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     };
     let screen = Screen::default();
     cli::log::start(&settings.log, &screen);
-    let runtime = match start() {
+    let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
             screen.say(&format!("error: the program cannot start: {error}"));
@@ -31,13 +31,6 @@ fn main() -> ExitCode {
     // Whatever holds a temporary file lets go of it now. What hangs, such as a write that nobody reads, is left behind.
     runtime.shutdown_timeout(LAST_MOMENT);
     code(outcome)
-}
-
-/// Half of the cores do the work: waking threads for one another would cost more than most exchanges take. What is left is for
-/// reading the input, for files, and for the kernel, which does most of what a fetcher needs.
-fn start() -> std::io::Result<tokio::runtime::Runtime> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    tokio::runtime::Builder::new_multi_thread().worker_threads((cores / 2).max(1)).enable_all().build()
 }
 
 fn code(outcome: Outcome) -> ExitCode {

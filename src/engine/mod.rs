@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
-use futures::{Stream, StreamExt, ready};
+use futures::{Stream, StreamExt};
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::AbortOnDropHandle;
@@ -35,8 +35,8 @@ mod tests;
 /// its hosts busy, and it bounds what the frontier holds.
 const READ_AHEAD: usize = 65_536;
 
-/// Most lines read in one go, so that records are written meanwhile.
-const READ_BATCH: usize = 256;
+/// Most lines read for each request that leaves: reading runs ahead of sending, and no request waits for it.
+const READ_PER_TICKET: usize = 32;
 
 /// A gate is closed up to this share longer than asked for.
 const GATE_JITTER: f64 = 0.1;
@@ -122,7 +122,7 @@ fn exchange<T: Transport>(transport: &T, ticket: Ticket) -> impl Future<Output =
     }
 }
 
-/// The tickets of all exchanges that may leave, as soon as they may. Reads on only while no waiting job may go.
+/// The tickets of all exchanges that may leave, as soon as they may. Reads ahead, so that every origin can have its turn.
 struct Tickets<J> {
     /// `None` when the input has ended.
     jobs: Option<Pin<Box<J>>>,
@@ -133,31 +133,48 @@ impl<J: Stream<Item = Job>> Stream for Tickets<J> {
     type Item = Ticket;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Ticket>> {
-        let this = &mut *self;
+        let Self { jobs, run } = &mut *self;
         let now = Instant::now();
-        let mut run = this.run.lock();
-        for _ in 0..READ_BATCH {
-            if run.is_winding_down {
-                this.jobs = None;
-            }
-            if let Some(ticket) = run.next_ticket(now) {
-                return Poll::Ready(Some(ticket));
-            }
-            let Some(jobs) = &mut this.jobs else {
-                run.input_ended = true;
-                return if run.frontier.is_empty() { Poll::Ready(None) } else { Poll::Pending };
-            };
-            if !run.may_read_on() {
-                return Poll::Pending;
-            }
-            match ready!(jobs.poll_next_unpin(cx)) {
-                Some(job) => run.admit(job, now),
-                None => this.jobs = None,
-            }
+        let mut run = run.lock();
+        let may_be_more = read_on(jobs, &mut run, now, cx);
+        if let Some(ticket) = run.next_ticket(now) {
+            return Poll::Ready(Some(ticket));
         }
-        cx.waker().wake_by_ref();
+        if run.input_ended && run.frontier.is_empty() {
+            return Poll::Ready(None);
+        }
+        if may_be_more {
+            cx.waker().wake_by_ref();
+        }
         Poll::Pending
     }
+}
+
+/// Admits some more lines, as far as they are there and there is room. Tells whether there may be more at once.
+fn read_on<J: Stream<Item = Job>>(
+    jobs: &mut Option<Pin<Box<J>>>,
+    run: &mut Run,
+    now: Instant,
+    cx: &mut Context<'_>,
+) -> bool {
+    if run.is_winding_down {
+        *jobs = None;
+    }
+    for _ in 0..READ_PER_TICKET {
+        let Some(source) = jobs else {
+            run.input_ended = true;
+            return false;
+        };
+        if !run.may_read_on() {
+            return false;
+        }
+        match source.poll_next_unpin(cx) {
+            Poll::Ready(Some(job)) => run.admit(job, now),
+            Poll::Ready(None) => *jobs = None,
+            Poll::Pending => return false,
+        }
+    }
+    true
 }
 
 /// The records of a run, as a stream.

@@ -89,7 +89,8 @@ impl Frontier {
         self.backing_off.insert((not_before, job.index), job);
     }
 
-    /// Lets the oldest job that may go now leave. With `only`, no other line than that may.
+    /// Lets the next job leave: of the origins that may send, the one with the fewest exchanges in flight has its turn, and
+    /// gives its oldest job. With `only`, no other line than that may go.
     pub(crate) fn pop(&mut self, only: Option<u64>, now: Instant) -> Option<(FlightId, &Flight)> {
         if self.opens() > Some(now) || self.flights.len() >= self.most_at_once() {
             return None;

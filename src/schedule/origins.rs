@@ -27,14 +27,18 @@ pub(super) struct Origins {
     limits: Limits,
     ids: HashMap<Origin, OriginId>,
     states: Slab<OriginState>,
-    /// The origins that may send now, each by the index of its oldest waiting job.
-    ready: BTreeSet<(u64, OriginId)>,
+    /// The origins that may send now: those with the fewest exchanges in flight first, and of these the one whose oldest
+    /// waiting job is the oldest. So a pool that is smaller than what all origins could take is shared evenly.
+    ready: BTreeSet<(Turn, OriginId)>,
     /// Times at which an origin has to be looked at again. A time that has lost its meaning does no harm.
     wakes: BTreeSet<(Instant, OriginId)>,
     /// The origins with nothing to do, the ones idle longest first.
     idle: BTreeMap<u64, OriginId>,
     idle_count: u64,
 }
+
+/// Whose turn it is: exchanges in flight, and the index of the oldest waiting job.
+type Turn = (usize, u64);
 
 #[derive(Debug)]
 struct OriginState {
@@ -54,7 +58,7 @@ struct OriginState {
     /// The latest failure to connect.
     cause: Option<FailureKind>,
     /// The key under which it stands in `ready`.
-    listed: Option<u64>,
+    listed: Option<Turn>,
     /// The key under which it stands in `idle`.
     idle: Option<u64>,
 }
@@ -107,9 +111,13 @@ impl Origins {
         id
     }
 
-    /// Takes the oldest job that may go now, and counts it as in flight. With `only`, no other line than that may go.
+    /// Takes the oldest job of the origin whose turn it is, and counts it as in flight. With `only`, no other line than that
+    /// may go.
     pub(super) fn pop(&mut self, only: Option<u64>, now: Instant) -> Option<(OriginId, Box<JobState>)> {
-        let &(_, id) = self.ready.first().filter(|(index, _)| only.is_none_or(|only| *index == only))?;
+        let &(_, id) = match only {
+            None => self.ready.first()?,
+            Some(only) => self.ready.iter().find(|((_, index), _)| *index == only)?,
+        };
         let state = &mut self.states[id.0];
         let (_, job) = state.waiting.pop_first().expect("an origin that is listed has a waiting job");
         state.in_flight += 1;
@@ -232,7 +240,7 @@ impl Origins {
         let is_open = opens.is_none_or(|opens| opens <= now);
         let has_place = state.in_flight < state.most_at_once(&self.limits);
         let oldest = state.waiting.first_key_value().map(|(&index, _)| index);
-        let key = oldest.filter(|_| is_open && has_place);
+        let key = oldest.filter(|_| is_open && has_place).map(|index| (state.in_flight, index));
         if key != state.listed {
             if let Some(old) = state.listed {
                 self.ready.remove(&(old, id));
