@@ -59,7 +59,7 @@ impl Bench {
         command
     }
 
-    /// How many records were not ok; checks that every line of the last run has its record, in order unless told otherwise.
+    /// How many records of the last run were not ok; checks that every line has its record.
     pub(crate) fn failures(&self, lines: usize) -> usize {
         let file = BufReader::new(File::open(self.records()).expect("the run has written its records"));
         let mut failures = 0;
