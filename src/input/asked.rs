@@ -73,6 +73,11 @@ impl<'a> Defaults<'a> {
     }
 }
 
+/// What is wrong with a line that is not what its format promises.
+pub(super) fn malformed(message: impl Into<String>) -> Failure {
+    Failure::new(FailureKind::InputMalformed, message)
+}
+
 impl Template {
     /// The job that a URL becomes which is not from a file: one of the command line's arguments, or a library user's.
     ///

@@ -13,9 +13,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::asked::{Asked, Defaults, bad, parse_method};
+use super::asked::{Asked, Defaults, bad, malformed, parse_method};
 use super::shown::{kept, quoted};
-use crate::model::{Failure, FailureKind, Job, Overrides, StatusSet};
+use crate::model::{Failure, Job, Overrides, StatusSet};
 
 /// The job of one line, which is not blank.
 pub(super) fn job(line: &str, defaults: &Defaults<'_>) -> Job {
@@ -283,17 +283,13 @@ fn syntax(error: &serde_json::Error) -> Failure {
     ))
 }
 
-fn malformed(message: impl Into<String>) -> Failure {
-    Failure::new(FailureKind::InputMalformed, message)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
     use crate::input::Template;
-    use crate::model::Request;
+    use crate::model::{FailureKind, Request};
 
     fn job_of(line: &str) -> Job {
         job(line, &Defaults::new(&Template::default()))

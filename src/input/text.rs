@@ -1,9 +1,9 @@
 //! Lines of the form `URL` or `METHOD URL`.
 
-use super::asked::{Asked, Defaults, bad, known_method, parse_method};
+use super::asked::{Asked, Defaults, bad, known_method, malformed, parse_method};
 use super::shown::{find_hidden, kept, quoted};
 use super::url::character_inside;
-use crate::model::{Failure, FailureKind, Job};
+use crate::model::{Failure, Job};
 
 /// Whether the line starts a comment: `#` in column 0, whatever follows it.
 pub(super) fn is_comment(line: &[u8]) -> bool {
@@ -83,10 +83,6 @@ fn after_the_url(rest: &str) -> Failure {
     ))
 }
 
-fn malformed(message: impl Into<String>) -> Failure {
-    Failure::new(FailureKind::InputMalformed, message)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_bad_line_is_named_with_what_was_seen_and_what_is_right() {
-        use FailureKind::{InputMalformed, UrlInvalid, UrlMissingScheme};
+        use crate::model::FailureKind::{InputMalformed, UrlInvalid, UrlMissingScheme};
         for (line, kind, message) in [
             ("http://h/x status == 200", InputMalformed, "`status == 200` stands after the URL; nothing"),
             ("GET http://h/a b", InputMalformed, "`b` stands after the URL; nothing"),

@@ -170,7 +170,7 @@ failure_kinds! {
     RedirectLoop, "redirect_loop", Redirect, false;
     /// More redirects than `--max-redirs`. Not transient.
     RedirectLimit, "redirect_limit", Redirect, false;
-    /// The Location is missing where one is needed, is given twice, or does not parse. Not transient.
+    /// The Location is empty, is given several times in different forms, or does not parse. Not transient.
     RedirectInvalidLocation, "redirect_invalid_location", Redirect, false;
     /// The Location is not `http` or `https`. Not transient.
     RedirectScheme, "redirect_scheme", Redirect, false;

@@ -1,6 +1,7 @@
 //! The window: jobs admitted and not yet written. It gives finished records back in input order.
 //!
-//! No clock and no network; the only thing it touches is the temporary file of records that memory does not hold. The engine asks it before it admits a line, so that a slow line holds up the reading and never the memory.
+//! No clock and no network; the only thing it touches is the temporary file of records that memory does not hold. The engine
+//! asks it before it admits a line, so that a slow line holds up the reading and never the memory.
 
 mod spill;
 mod window;

@@ -16,25 +16,32 @@ const EPOCH_FROM: u64 = 1_000_000_000;
 /// response, when nothing remains (draft-ietf-httpapi-ratelimit-headers, in its older form of three fields).
 pub(crate) fn wait_asked_for(exchange: &Exchange) -> Option<Duration> {
     let response = exchange.response.as_ref()?;
-    let date = text(&response.headers, header::DATE).and_then(|text| httpdate::parse_http_date(text).ok());
-    let served = date.unwrap_or(exchange.timestamp + exchange.timing.total);
-    let is_limited = matches!(response.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
-    let retry_after = text(&response.headers, header::RETRY_AFTER).filter(|_| is_limited);
+    // Nearly every response asks for no wait, so its Date is not parsed before it is needed.
+    let served = || {
+        let date = text(&response.headers, header::DATE).and_then(|text| httpdate::parse_http_date(text).ok());
+        date.unwrap_or(exchange.timestamp + exchange.timing.total)
+    };
+    let retry_after = text(&response.headers, header::RETRY_AFTER).filter(|_| asks_for_less(response.status));
     retry_after.and_then(|text| retry_after_wait(text, served)).or_else(|| rate_limit_wait(&response.headers, served))
+}
+
+/// Whether a status says that there were too many requests.
+pub(super) fn asks_for_less(status: StatusCode) -> bool {
+    matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
 }
 
 /// The wait that a Retry-After means to a server whose clock says `served`; `None` for nonsense. A date that is past
 /// means no wait.
-fn retry_after_wait(text: &str, served: SystemTime) -> Option<Duration> {
+fn retry_after_wait(text: &str, served: impl Fn() -> SystemTime) -> Option<Duration> {
     if let Some(seconds) = whole_number(text) {
         return Some(Duration::from_secs(seconds));
     }
     let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(served).unwrap_or_default())
+    Some(date.duration_since(served()).unwrap_or_default())
 }
 
 /// The wait until a rate limit with nothing remaining is reset.
-fn rate_limit_wait(headers: &HeaderMap, served: SystemTime) -> Option<Duration> {
+fn rate_limit_wait(headers: &HeaderMap, served: impl Fn() -> SystemTime) -> Option<Duration> {
     let fields = [("ratelimit-remaining", "ratelimit-reset"), ("x-ratelimit-remaining", "x-ratelimit-reset")];
     let (_, reset) = fields
         .into_iter()
@@ -44,7 +51,7 @@ fn rate_limit_wait(headers: &HeaderMap, served: SystemTime) -> Option<Duration> 
         return Some(Duration::from_secs(reset));
     }
     let at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(reset))?;
-    Some(at.duration_since(served).unwrap_or_default())
+    Some(at.duration_since(served()).unwrap_or_default())
 }
 
 fn text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {

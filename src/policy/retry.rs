@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use http::{Method, StatusCode};
-
+use super::gate::asks_for_less;
 use super::{Ending, Outcome, Policy, wait_asked_for};
 use crate::model::{Failure, FailureKind, RetryStop, StatusSet};
 
@@ -123,7 +122,7 @@ impl RetryPolicy {
         let was_unsent = failure.is_some_and(|failure| failure.kind.is_provably_unsent()) && job.is_at_first_hop();
         if job.retries() >= attempts {
             Some(RetryStop::Attempts)
-        } else if !(self.all_methods || was_unsent || is_idempotent(&job.first_request().method)) {
+        } else if !(self.all_methods || was_unsent || job.first_request().method.is_idempotent()) {
             Some(RetryStop::Method)
         } else if not_before >= policy.deadline(job, outcome.left) {
             Some(RetryStop::RetryMaxTime)
@@ -139,14 +138,4 @@ impl RetryPolicy {
 pub(crate) fn after(now: Instant, wait: Duration) -> Instant {
     const CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
     now + wait.min(CENTURY)
-}
-
-/// Whether a status says that there were too many requests.
-fn asks_for_less(status: StatusCode) -> bool {
-    matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
-}
-
-/// Whether sending a request twice has the same effect as sending it once (RFC 9110, section 9.2.2).
-fn is_idempotent(method: &Method) -> bool {
-    [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE, Method::PUT, Method::DELETE].contains(method)
 }
