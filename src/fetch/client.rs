@@ -48,6 +48,8 @@ pub(super) fn build(
         .tcp_nodelay(true)
         // No connection lives so long in silence; the system calls are saved.
         .tcp_keepalive(None)
+        .tcp_keepalive_interval(None)
+        .tcp_keepalive_retries(None)
         .http1_max_headers(MOST_PARSED_HEADERS)
         .http2_max_header_list_size(MOST_HEADER_BYTES);
     #[cfg(target_os = "linux")]
