@@ -1,6 +1,6 @@
 //! The servers: fast ones, in a process of their own, so that what they cost is not counted.
 //!
-//! The process is the bench itself, started again. One thread answers and one accepts, as an nginx with one worker would.
+//! The process is the bench itself, started again. One thread accepts and answers, as an nginx with one worker would.
 //! What a request gets, its path says:
 //!
 //! | path | answer |
@@ -20,7 +20,7 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpSocket;
 use tokio::time::{Instant, sleep_until};
 
 use crate::tls::{self, Protocol};
@@ -118,22 +118,21 @@ pub(crate) fn serve(role: &str, directory: &Path) {
     let listener = runtime.block_on(async {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.bind(([0, 0, 0, 0], 0).into()).expect("a free port");
-        socket.listen(BACKLOG).and_then(tokio::net::TcpListener::into_std).expect("a listener")
+        socket.listen(BACKLOG).expect("a listener")
     });
-    listener.set_nonblocking(false).expect("a socket can block");
     println!("{}", listener.local_addr().expect("a bound socket").port());
     io::stdout().flush().expect("the bench reads");
 
-    let handle = runtime.handle().clone();
     let site = Arc::new(Site::default());
-    // Accepting is all that this thread does, so that thousands may connect at once.
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
+    runtime.spawn(async move {
+        loop {
+            let Ok((stream, _)) = listener.accept().await else {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                continue;
+            };
             let (site, tls) = (Arc::clone(&site), tls.clone());
-            handle.spawn(async move {
-                stream.set_nonblocking(true)?;
+            tokio::spawn(async move {
                 stream.set_nodelay(true)?;
-                let stream = TcpStream::from_std(stream)?;
                 match tls {
                     None => site.converse(stream).await,
                     Some((acceptor, Protocol::Http1)) => site.converse(acceptor.accept(stream).await?).await,
