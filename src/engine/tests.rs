@@ -17,6 +17,8 @@ use crate::model::{
     Verdict,
 };
 
+mod limits;
+
 /// What the scripted server does with one exchange.
 #[derive(Debug, Clone)]
 enum Step {

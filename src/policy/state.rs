@@ -177,7 +177,8 @@ impl JobState {
             record.time_wait = Some(waited + history.waited);
             record.time_total = Some(now.saturating_duration_since(history.first_left));
             let waits_for_retry = history.hops.is_empty();
-            let retries = history.attempts.len() - usize::from(waits_for_retry);
+            // A job that was only postponed has started and has no attempt behind it.
+            let retries = history.attempts.len().saturating_sub(usize::from(waits_for_retry));
             record.num_retries = u32::try_from(retries).unwrap_or(u32::MAX);
             record.num_redirects = u32::try_from(history.hops.len()).unwrap_or(u32::MAX);
             record.hops = history.hops;
