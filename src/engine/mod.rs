@@ -339,7 +339,9 @@ impl Run {
     }
 
     fn may_read_on(&self) -> bool {
-        self.window.has_room() && self.frontier.waiting() < READ_AHEAD && !self.frontier.is_network_down()
+        // While the network is down no line is taken, except one to probe it with if none is left.
+        let makes_sense = !self.frontier.is_network_down() || self.frontier.is_empty();
+        self.window.has_room() && self.frontier.waiting() < READ_AHEAD && makes_sense
     }
 
     fn admit(&mut self, job: Job, now: Instant) {

@@ -2,6 +2,29 @@
 
 use super::*;
 
+/// As long as no run of these tests takes unless it has stopped for good.
+const FOREVER: Duration = Duration::from_hours(24);
+
+/// Runs to the end, which has to come, on a paused clock.
+#[expect(clippy::vec_box, reason = "records are boxed as long as they live")]
+fn ended(start: impl FnOnce() -> Records) -> Vec<Box<Record>> {
+    paused(|| tokio::time::timeout(FOREVER, start().collect())).expect("the run never ended")
+}
+
+fn fail(kind: FailureKind) -> Step {
+    Step::Fail { after: 1, kind }
+}
+
+#[test]
+fn a_network_that_is_down_with_no_line_left_to_probe_it_takes_another_line() {
+    let url = |n: usize| format!("http://h{n}.example/");
+    let script = always(&fail(FailureKind::ConnectUnreachable), (0..40).map(url));
+    let mut plan = Plan { window: reach(10), ..plan(64, 8) };
+    plan.policy.retries.attempts = 0;
+    let records = ended(|| start((0..40).map(|n| job(&url(n))).collect(), &script, plan));
+    assert_eq!(records.len(), 40);
+}
+
 #[test]
 fn a_line_that_this_machine_could_not_send_can_be_stopped() {
     let script =
