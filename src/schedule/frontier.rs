@@ -117,7 +117,7 @@ impl Frontier {
         match signal {
             Signal::Local => self.pool.push_back(took, now),
             Signal::Silent => self.network.fail(flight.origin, flight.left, now),
-            _ if signal.has_reached() || signal.has_not_reached() => {
+            _ if signal.has_answered() => {
                 self.network.reach();
                 self.pool.succeed(took, self.flights.len() + 1);
             }

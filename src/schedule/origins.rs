@@ -352,7 +352,7 @@ impl OriginState {
                 self.cause = landing.cause;
                 self.breaker.fail(left, now);
             }
-            Signal::Failing | Signal::Local | Signal::None => {}
+            Signal::Failing | Signal::Elsewhere | Signal::Local | Signal::None => {}
         }
         if landing.signal.has_reached() {
             self.answers += 1;

@@ -17,6 +17,8 @@ pub(crate) enum Signal {
     Unreachable,
     /// Nothing at all answered: no route, no name server, no reply to a connection request.
     Silent,
+    /// The name service answered that there is no such origin, or a handshake that there is another one.
+    Elsewhere,
     /// This machine lacked something.
     Local,
     /// Nothing.
@@ -74,6 +76,7 @@ impl Signal {
             kind if kind.phase() == Phase::Local => Self::Local,
             // A name that does not exist and a certificate that is wrong are answers, and will be the same in a minute.
             kind if kind.phase() == Phase::Connect => Self::Unreachable,
+            kind if matches!(kind.phase(), Phase::Dns | Phase::Tls) => Self::Elsewhere,
             _ if has_response => Self::Good,
             kind if kind.phase() == Phase::Http => Self::Failing,
             _ => Self::None,
@@ -85,8 +88,8 @@ impl Signal {
         matches!(self, Self::Good | Self::Failing | Self::PushBack(_))
     }
 
-    /// Whether no connection to the origin could be made.
-    pub(super) fn has_not_reached(self) -> bool {
-        matches!(self, Self::Unreachable | Self::Silent)
+    /// Whether something answered, so that the network is up.
+    pub(super) fn has_answered(self) -> bool {
+        self.has_reached() || matches!(self, Self::Unreachable | Self::Elsewhere)
     }
 }

@@ -26,6 +26,24 @@ fn a_network_that_is_down_with_no_line_left_to_probe_it_takes_another_line() {
 }
 
 #[test]
+fn an_answer_of_the_name_service_shows_that_the_network_is_up() {
+    let url = |n: usize| format!("http://h{n}.example/");
+    let kind = |n| match n {
+        0..10 => FailureKind::ConnectUnreachable,
+        _ if n % 2 == 0 => FailureKind::DnsNotFound,
+        _ => FailureKind::TlsCertExpired,
+    };
+    let script = Script::new((0..1_000).map(|n| (url(n), vec![Step::Fail { after: 100, kind: kind(n) }])));
+    let mut plan = plan(10, 8);
+    plan.policy.retries.attempts = 0;
+    let records = ended(|| start((0..1_000).map(|n| job(&url(n))).collect(), &script, plan));
+    assert_eq!(records.len(), 1_000);
+    let log = script.log();
+    let took = log[999].at - log[0].at;
+    assert!(took < Duration::from_secs(15), "it went on one by one: {took:?}");
+}
+
+#[test]
 fn a_line_that_this_machine_could_not_send_can_be_stopped() {
     let script =
         always(&Step::Fail { after: 1, kind: FailureKind::LocalFdExhausted }, ["http://a.example/".to_owned()]);
