@@ -25,7 +25,7 @@ use crate::model::{Call, Exchange, Failure, FailureKind, Job, Record, Transport}
 use crate::order::Window;
 pub use crate::order::{Order, WindowLimits};
 use crate::policy::{Ending, JobState, Next, Outcome, Policy, after, wait_asked_for};
-use crate::schedule::{FlightId, Frontier, TimeUp};
+use crate::schedule::{Flight, FlightId, Frontier, Signal, TimeUp};
 pub use crate::schedule::{Learned, Limits, ParseRateError, Pressure, Rate};
 
 #[cfg(test)]
@@ -369,33 +369,50 @@ impl Run {
     fn settle(&mut self, id: FlightId, exchange: Exchange, now: Instant) -> Option<Exchange> {
         let now = now.into_std();
         let gate = self.gate(&exchange, now);
-        let mut flight = self.frontier.land(id, &exchange, gate, now);
+        let mut flight = self.frontier.take(id);
+        let next = self.next(&flight, &exchange, now);
+        self.frontier.land(&flight, &exchange, gate, now);
         let (job, left) = (&mut flight.job, flight.left);
-        let outcome = Outcome { job, exchange: &exchange, left, now, winding_down: self.is_winding_down };
-        let ending = match self.policy.next(outcome, &mut self.rng) {
-            Next::Finish(ending) => ending,
+        match next {
+            Next::Finish(ending) => {
+                self.window.put(flight.job.finish(exchange, ending, &self.policy, left, now));
+                return None;
+            }
             Next::Hop(request) => {
                 job.hop(*request, &exchange, left, now);
                 let deadline = self.policy.deadline(job, left);
                 self.frontier.push(flight.job, Some(deadline), now);
-                return Some(exchange);
             }
             Next::Postpone { not_before } => {
                 job.postpone(&exchange, left, now);
                 self.frontier.push_later(flight.job, not_before);
-                return Some(exchange);
             }
-            Next::Retry { not_before, reason } => match self.frontier.spend_retry(&flight, now) {
-                Ok(()) => {
-                    flight.job.retry(&reason, &exchange, left, now);
-                    self.frontier.push_later(flight.job, not_before);
-                    return Some(exchange);
+            Next::Retry { not_before, reason } => {
+                job.retry(&reason, &exchange, left, now);
+                self.frontier.push_later(flight.job, not_before);
+            }
+        }
+        Some(exchange)
+    }
+
+    /// What comes after an exchange, when the budgets have been asked too: a retry is paid for, and a success earns some.
+    fn next(&mut self, flight: &Flight, exchange: &Exchange, now: std::time::Instant) -> Next {
+        let outcome =
+            Outcome { job: &flight.job, exchange, left: flight.left, now, winding_down: self.is_winding_down };
+        let next = self.policy.next(outcome, &mut self.rng);
+        match &next {
+            Next::Retry { .. } => {
+                if let Err(stop) = self.frontier.spend_retry(flight, now) {
+                    return Next::Finish(Ending { retry_stopped_by: Some(stop), ..Ending::default() });
                 }
-                Err(stop) => Ending { retry_stopped_by: Some(stop), ..Ending::default() },
-            },
-        };
-        self.window.put(flight.job.finish(exchange, ending, &self.policy, left, now));
-        None
+            }
+            Next::Hop(_) => self.frontier.earn(flight),
+            Next::Finish(ending) if *ending == Ending::default() && Signal::of(exchange) == Signal::Good => {
+                self.frontier.earn(flight);
+            }
+            Next::Finish(_) | Next::Postpone { .. } => {}
+        }
+        next
     }
 
     /// Until when the origin of `exchange` wants to be left alone, as far as we agree to it. Some jitter keeps all that wait

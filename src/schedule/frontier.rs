@@ -107,10 +107,15 @@ impl Frontier {
         Some((id, entry.insert(Flight { job, left: now, origin })))
     }
 
-    /// Takes a job whose exchange is over, and learns from what it brought; its place at its origin is free. With `gate`,
-    /// no request to that origin leaves before then.
-    pub(crate) fn land(&mut self, id: FlightId, exchange: &Exchange, gate: Option<Instant>, now: Instant) -> Flight {
-        let flight = self.flights.remove(id.0);
+    /// Takes a job whose exchange is over. Its place at its origin is taken until it has landed there, so that the origin is
+    /// not forgotten before a retry is paid for.
+    pub(crate) fn take(&mut self, id: FlightId) -> Flight {
+        self.flights.remove(id.0)
+    }
+
+    /// Learns from what the exchange of `flight` brought; its place at its origin is free. With `gate`, no request to that
+    /// origin leaves before then.
+    pub(crate) fn land(&mut self, flight: &Flight, exchange: &Exchange, gate: Option<Instant>, now: Instant) {
         let signal = Signal::of(exchange);
         let took = exchange.timing.total;
         let cause = exchange.failure.as_ref().map(|failure| failure.kind);
@@ -124,10 +129,14 @@ impl Frontier {
             _ => {}
         }
         self.origins.land(flight.origin, flight.left, Landing { signal, cause, gate, took }, now);
-        flight
     }
 
-    /// Takes a retry of the job of `flight` out of the budgets, or tells which one has none left.
+    /// Counts the answer to `flight`, which has not landed, as a success that earns a share of a retry.
+    pub(crate) fn earn(&mut self, flight: &Flight) {
+        self.origins.earn(flight.origin);
+    }
+
+    /// Takes a retry of the job of `flight`, which has not landed, out of the budgets, or tells which one has none left.
     pub(crate) fn spend_retry(&mut self, flight: &Flight, now: Instant) -> Result<(), RetryStop> {
         if !self.origins.has_retry(flight.origin) {
             return Err(RetryStop::HostBudget);

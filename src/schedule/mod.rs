@@ -12,7 +12,7 @@ mod origins;
 mod rate;
 mod signal;
 
-pub(crate) use frontier::{FlightId, Frontier, TimeUp};
+pub(crate) use frontier::{Flight, FlightId, Frontier, TimeUp};
 pub use limits::Limits;
 pub use origins::Learned;
 pub use rate::{ParseRateError, Rate};

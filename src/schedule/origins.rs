@@ -145,16 +145,19 @@ impl Origins {
         self.relist(id, now);
     }
 
-    /// Whether the budget of `id` has a retry.
+    /// Whether the budget of `id`, which has an exchange in flight, has a retry.
     pub(super) fn has_retry(&self, id: OriginId) -> bool {
-        self.states.get(id.0).is_none_or(|state| state.bucket.has_retry())
+        self.states[id.0].bucket.has_retry()
     }
 
-    /// Takes a retry out of the budget of `id`.
+    /// Takes a retry out of the budget of `id`, which has an exchange in flight.
     pub(super) fn spend_retry(&mut self, id: OriginId) {
-        if let Some(state) = self.states.get_mut(id.0) {
-            state.bucket.spend_retry();
-        }
+        self.states[id.0].bucket.spend_retry();
+    }
+
+    /// Puts what a success earns into the budget of `id`, which has an exchange in flight.
+    pub(super) fn earn(&mut self, id: OriginId) {
+        self.states[id.0].bucket.gain();
     }
 
     /// Looks at the origins whose time has come, and takes a job whose origin could not be reached for too long, with the
@@ -340,10 +343,7 @@ impl OriginState {
 
     fn learn(&mut self, left: Instant, landing: Landing, now: Instant) {
         match landing.signal {
-            Signal::Good => {
-                self.bucket.gain();
-                self.adaptive.succeed(landing.took, self.in_flight);
-            }
+            Signal::Good => self.adaptive.succeed(landing.took, self.in_flight),
             Signal::PushBack(pressure) => {
                 self.push_backs[pressure as usize] += 1;
                 self.adaptive.push_back(landing.took, now);

@@ -59,3 +59,26 @@ fn a_line_that_this_machine_could_not_send_can_be_stopped() {
     assert_eq!(records[0].error.as_ref().map(|failure| failure.kind), Some(FailureKind::Canceled));
     assert_eq!((records[0].num_retries, records[0].attempts.len()), (0, 0));
 }
+
+#[test]
+fn a_list_that_comes_line_by_line_has_the_same_budget() {
+    let url = |n: usize| format!("http://a.example/{n}");
+    let script = always(&Step::Answer { after: 1, status: 500 }, (0..300).map(url));
+    let jobs = futures::stream::iter(0..300).then(move |n| async move {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        job(&url(n))
+    });
+    let records: Vec<_> = paused(|| run(jobs, script.clone(), plan(64, 8), CancellationToken::new()).collect());
+    let sent = script.log().len();
+    assert_eq!(records.len(), 300);
+    assert!(sent <= 300 + 30 + 10, "{sent} requests for 300 lines");
+}
+
+#[test]
+fn an_answer_that_is_asked_for_again_earns_no_retry() {
+    let url = |n: usize| format!("http://a.example/{n}");
+    let script = always(&Step::Answer { after: 1, status: 408 }, (0..1_000).map(url));
+    records((0..1_000).map(|n| job(&url(n))).collect(), &script, plan(64, 8));
+    let sent = script.log().len();
+    assert_eq!(sent, 1_000 + 3, "the budget at the start is three retries");
+}
