@@ -11,6 +11,8 @@ mod network;
 mod origins;
 mod rate;
 mod signal;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use frontier::{Flight, FlightId, Frontier, TimeUp};
 pub use limits::Limits;

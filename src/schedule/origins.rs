@@ -17,6 +17,10 @@ use crate::policy::JobState;
 /// So many origins with nothing to do are remembered for what was learned of them; the ones idle longest are forgotten.
 const MOST_IDLE: usize = 10_000;
 
+/// So many are remembered while a gate, a circuit or a rate still keeps requests from them; those that open first are
+/// forgotten. It is about 50 MB, and takes that many origins that all want to be left alone at the same time.
+const MOST_CLOSED: usize = 100_000;
+
 /// Names an origin as long as it is remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct OriginId(usize);
@@ -32,13 +36,16 @@ pub(super) struct Origins {
     ready: BTreeSet<(Turn, OriginId)>,
     /// Times at which an origin has to be looked at again. A time that has lost its meaning does no harm.
     wakes: BTreeSet<(Instant, OriginId)>,
-    /// The origins with nothing to do, the ones idle longest first.
-    idle: BTreeMap<u64, OriginId>,
+    /// The origins with nothing to do: those that open first, and of these the ones idle longest first.
+    idle: BTreeMap<IdleKey, OriginId>,
     idle_count: u64,
 }
 
 /// Whose turn it is: exchanges in flight, and the index of the oldest waiting job.
 type Turn = (usize, u64);
+
+/// When an idle origin opens, if it was closed when it became idle, and how many became idle before it.
+type IdleKey = (Option<Instant>, u64);
 
 #[derive(Debug)]
 struct OriginState {
@@ -60,7 +67,7 @@ struct OriginState {
     /// The key under which it stands in `ready`.
     listed: Option<Turn>,
     /// The key under which it stands in `idle`.
-    idle: Option<u64>,
+    idle: Option<IdleKey>,
 }
 
 /// What was learned of an origin that pushed back.
@@ -273,12 +280,13 @@ impl Origins {
             self.forget(id);
         } else if state.idle.is_none() {
             self.idle_count += 1;
-            state.idle = Some(self.idle_count);
-            self.idle.insert(self.idle_count, id);
-            if self.idle.len() > MOST_IDLE
-                && let Some((_, oldest)) = self.idle.pop_first()
+            let key = (state.opens().filter(|&opens| opens > now), self.idle_count);
+            state.idle = Some(key);
+            self.idle.insert(key, id);
+            if let Some((&(opens, _), &first)) = self.idle.first_key_value()
+                && self.idle.len() > if opens > Some(now) { MOST_CLOSED } else { MOST_IDLE }
             {
-                self.forget(oldest);
+                self.forget(first);
             }
         }
     }

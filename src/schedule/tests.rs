@@ -1,0 +1,36 @@
+//! What the frontier remembers, and for how long.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::*;
+use crate::model::{Exchange, Failure, FailureKind, Job};
+use crate::policy::JobState;
+
+fn job(index: u64, host: usize, now: Instant) -> Box<JobState> {
+    let url: url::Url = format!("http://h{host}.example/").parse().expect("a URL");
+    Box::new(JobState::new(index, Job::from(url), now).expect("a good line"))
+}
+
+/// An exchange that says that its origin has too much to do.
+fn timeout() -> Exchange {
+    Exchange::unsent(SystemTime::UNIX_EPOCH, Failure::new(FailureKind::ReadTimeout, "scripted"))
+}
+
+#[test]
+fn a_closed_gate_is_remembered_however_many_origins_come_after() {
+    let now = Instant::now();
+    let mut frontier = Frontier::new(&Limits::default());
+    let gate = Some(now + Duration::from_mins(1));
+    for host in 0..30_000 {
+        frontier.push(job(host as u64, host, now), None, now);
+        let (id, _) = frontier.pop(None, now).expect("it may go");
+        let flight = frontier.take(id);
+        frontier.land(&flight, &timeout(), gate.filter(|_| host == 0), now);
+    }
+    assert!(frontier.remembered() < 15_000, "{} origins are remembered", frontier.remembered());
+    frontier.push(job(30_000, 0, now), None, now);
+    assert!(frontier.pop(None, now).is_none(), "the gate was forgotten");
+    assert!(frontier.pop(None, now + Duration::from_secs(59)).is_none());
+    frontier.tick(now + Duration::from_mins(1), |_| now + Duration::from_hours(1));
+    assert!(frontier.pop(None, now + Duration::from_mins(1)).is_some());
+}
