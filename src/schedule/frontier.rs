@@ -8,7 +8,7 @@ use slab::Slab;
 use super::adaptive::AdaptiveLimit;
 use super::budget::Share;
 use super::network::Network;
-use super::origins::{Landing, Learned, OriginId, Origins};
+use super::origins::{Landing, Learned, OriginId, Origins, Waiting};
 use super::rate::RateCell;
 use super::{Limits, Rate, Signal};
 use crate::model::{Exchange, FailureKind, RetryStop};
@@ -20,7 +20,8 @@ pub(crate) struct Frontier {
     origins: Origins,
     /// Jobs in backoff, by when it ends.
     backing_off: BTreeMap<(Instant, u64), Box<JobState>>,
-    /// Jobs that have started and wait at their origin, by when their line's time is over. A job that has left does no harm.
+    /// Jobs that have started and wait at their origin, by when their line's time is over. One that was given up does
+    /// no harm.
     deadlines: BTreeSet<(Instant, u64, OriginId)>,
     flights: Slab<Flight>,
     waiting: usize,
@@ -77,7 +78,7 @@ impl Frontier {
     /// Lets `job` wait for its turn at its origin; it ends with its line's time at `deadline`, if it has one.
     pub(crate) fn push(&mut self, job: Box<JobState>, deadline: Option<Instant>, now: Instant) {
         let index = job.index;
-        let origin = self.origins.push(job, now);
+        let origin = self.origins.push(Waiting { job, deadline }, now);
         self.waiting += 1;
         if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, index, origin));
@@ -95,7 +96,10 @@ impl Frontier {
         if self.opens() > Some(now) || self.flights.len() >= self.most_at_once() {
             return None;
         }
-        let (origin, job) = self.origins.pop(only, now)?;
+        let (origin, Waiting { job, deadline }) = self.origins.pop(only, now)?;
+        if let Some(deadline) = deadline {
+            self.deadlines.remove(&(deadline, job.index, origin));
+        }
         if let Some(rate) = self.rate {
             self.sent.spend(rate, now);
         }

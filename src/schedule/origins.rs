@@ -50,7 +50,7 @@ type IdleKey = (Option<Instant>, u64);
 #[derive(Debug)]
 struct OriginState {
     origin: Origin,
-    waiting: BTreeMap<u64, Box<JobState>>,
+    waiting: BTreeMap<u64, Waiting>,
     in_flight: usize,
     /// No request leaves before this time.
     gate: Option<Instant>,
@@ -68,6 +68,14 @@ struct OriginState {
     listed: Option<Turn>,
     /// The key under which it stands in `idle`.
     idle: Option<IdleKey>,
+}
+
+/// A job that waits for its turn.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) job: Box<JobState>,
+    /// When its line's time is over, if it has started.
+    pub(super) deadline: Option<Instant>,
 }
 
 /// What was learned of an origin that pushed back.
@@ -109,37 +117,38 @@ impl Origins {
         }
     }
 
-    /// Lets `job` wait at its origin.
-    pub(super) fn push(&mut self, job: Box<JobState>, now: Instant) -> OriginId {
+    /// Lets a job wait at its origin.
+    pub(super) fn push(&mut self, waiting: Waiting, now: Instant) -> OriginId {
+        let job = &waiting.job;
         let origin = Origin::of(&job.request.url).expect("only http and https URLs become jobs");
         let id = self.id(origin, now);
-        self.states[id.0].waiting.insert(job.index, job);
+        self.states[id.0].waiting.insert(job.index, waiting);
         self.relist(id, now);
         id
     }
 
     /// Takes the oldest job of the origin whose turn it is, and counts it as in flight. With `only`, no other line than that
     /// may go.
-    pub(super) fn pop(&mut self, only: Option<u64>, now: Instant) -> Option<(OriginId, Box<JobState>)> {
+    pub(super) fn pop(&mut self, only: Option<u64>, now: Instant) -> Option<(OriginId, Waiting)> {
         let &(_, id) = match only {
             None => self.ready.first()?,
             Some(only) => self.ready.iter().find(|((_, index), _)| *index == only)?,
         };
         let state = &mut self.states[id.0];
-        let (_, job) = state.waiting.pop_first().expect("an origin that is listed has a waiting job");
+        let (_, waiting) = state.waiting.pop_first().expect("an origin that is listed has a waiting job");
         state.in_flight += 1;
         if let Some(rate) = self.limits.rate_per_host {
             state.rate.spend(rate, now);
         }
         self.relist(id, now);
-        Some((id, job))
+        Some((id, waiting))
     }
 
     /// Takes the job `index` out of the queue of `id`, if it still waits there.
     pub(super) fn remove(&mut self, id: OriginId, index: u64, now: Instant) -> Option<Box<JobState>> {
-        let job = self.states.get_mut(id.0)?.waiting.remove(&index)?;
+        let waiting = self.states.get_mut(id.0)?.waiting.remove(&index)?;
         self.relist(id, now);
-        Some(job)
+        Some(waiting.job)
     }
 
     /// Counts an exchange that left at `left` as over, and learns from it. With `gate`, no request leaves before then; a
@@ -191,7 +200,8 @@ impl Origins {
         let ids: Vec<OriginId> = self.states.iter().map(|(key, _)| OriginId(key)).collect();
         let mut jobs = Vec::new();
         for id in ids {
-            jobs.extend(std::mem::take(&mut self.states[id.0].waiting).into_values());
+            let waiting = std::mem::take(&mut self.states[id.0].waiting);
+            jobs.extend(waiting.into_values().map(|waiting| waiting.job));
             self.relist(id, now);
         }
         jobs
@@ -307,7 +317,7 @@ impl Origins {
         if !is_given_up || state.listed.is_some() {
             return None;
         }
-        let (_, job) = state.waiting.pop_last()?;
+        let (_, Waiting { job, .. }) = state.waiting.pop_last()?;
         let cause = state.cause.expect("a circuit is open because of a failure");
         self.relist(id, now);
         Some((job, cause))

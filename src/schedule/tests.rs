@@ -34,3 +34,13 @@ fn a_closed_gate_is_remembered_however_many_origins_come_after() {
     frontier.tick(now + Duration::from_mins(1), |_| now + Duration::from_hours(1));
     assert!(frontier.pop(None, now + Duration::from_mins(1)).is_some());
 }
+
+#[test]
+fn the_deadline_of_a_job_that_has_left_is_forgotten() {
+    let now = Instant::now();
+    let mut frontier = Frontier::new(&Limits::default());
+    frontier.push(job(0, 0, now), Some(now + Duration::from_mins(2)), now);
+    assert!(frontier.next_tick(now).is_some());
+    assert!(frontier.pop(None, now).is_some());
+    assert_eq!(frontier.next_tick(now), None);
+}
