@@ -18,7 +18,7 @@ pub(crate) use state::JobState;
 use crate::model::{Exchange, Failure, FailureKind, Phase, Request, RetryStop, StatusSet};
 
 /// How long to wait when this machine lacks something that other exchanges will give back.
-const LOCAL_PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const LOCAL_PAUSE: Duration = Duration::from_millis(100);
 
 /// The rules by which an exchange is judged.
 #[derive(Debug, Clone)]

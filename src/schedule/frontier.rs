@@ -12,7 +12,7 @@ use super::origins::{Landing, Learned, OriginId, Origins, Waiting};
 use super::rate::RateCell;
 use super::{Limits, Rate, Signal};
 use crate::model::{Exchange, FailureKind, RetryStop};
-use crate::policy::JobState;
+use crate::policy::{JobState, LOCAL_PAUSE};
 
 /// All jobs between their admission and their record: waiting at their origin, in backoff, or in flight.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub(crate) struct Frontier {
     sent: RateCell,
     /// How many exchanges at once this machine can make.
     pool: AdaptiveLimit,
+    /// Until when nothing leaves, because this machine lacked something, unless an exchange gives it back before.
+    lacking_until: Option<Instant>,
     network: Network,
     retries: Share,
 }
@@ -70,6 +72,7 @@ impl Frontier {
             rate: limits.rate,
             sent: RateCell::default(),
             pool: AdaptiveLimit::new(limits.concurrency.get()),
+            lacking_until: None,
             network: Network::default(),
             retries: Share::default(),
         }
@@ -124,9 +127,13 @@ impl Frontier {
         let took = exchange.timing.total;
         let cause = exchange.failure.as_ref().map(|failure| failure.kind);
         match signal {
-            Signal::Local => self.pool.push_back(took, now),
+            Signal::Local => {
+                self.pool.push_back(took, now);
+                self.lacking_until = Some(now + LOCAL_PAUSE);
+            }
             Signal::Silent => self.network.fail(flight.origin, flight.left, now),
             _ if signal.has_answered() => {
+                self.lacking_until = None;
                 self.network.reach();
                 self.pool.succeed(took, self.flights.len() + 1);
             }
@@ -255,7 +262,7 @@ impl Frontier {
 
     /// Before when no request may leave at all.
     fn opens(&self) -> Option<Instant> {
-        self.sent.opens().max(self.network.probe_at())
+        self.sent.opens().max(self.network.probe_at()).max(self.lacking_until)
     }
 
     fn most_at_once(&self) -> usize {

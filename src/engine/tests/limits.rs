@@ -61,6 +61,23 @@ fn a_line_that_this_machine_could_not_send_can_be_stopped() {
 }
 
 #[test]
+fn what_this_machine_lacks_is_waited_for_and_not_asked_for_again_and_again() {
+    let url = |n: usize| format!("http://h{n}.example/");
+    let lacking = Step::Fail { after: 0, kind: FailureKind::LocalFdExhausted };
+    let steps = (0..1_000).map(|n| (url(n), vec![lacking.clone(), Step::Answer { after: 1, status: 200 }]));
+    let script = Script::new(steps);
+    let run = || start((0..1_000).map(|n| job(&url(n))).collect(), &script, plan(16, 8));
+    paused(|| async {
+        tokio::select! {
+            _ = run().collect::<Vec<_>>() => {}
+            () = tokio::time::sleep(Duration::from_millis(450)) => {}
+        }
+    });
+    let sent = script.log().len();
+    assert!(sent <= 16 * 5, "{sent} requests in less than half a second without a descriptor");
+}
+
+#[test]
 fn a_list_that_comes_line_by_line_has_the_same_budget() {
     let url = |n: usize| format!("http://a.example/{n}");
     let script = always(&Step::Answer { after: 1, status: 500 }, (0..300).map(url));
