@@ -27,10 +27,13 @@ pub struct WindowLimits {
     pub records: NonZeroU64,
     /// About how many bytes of finished records wait in memory; what is more waits in a temporary file, `--memory`.
     pub memory: u64,
+    /// About how many bytes of them wait in temporary files. Beyond that, or when the disk is full, only the oldest line
+    /// goes on until there is room again.
+    pub disk: u64,
 }
 
 impl Default for WindowLimits {
     fn default() -> Self {
-        Self { records: NonZeroU64::new(1_000_000).expect("not zero"), memory: 256 << 20 }
+        Self { records: NonZeroU64::new(1_000_000).expect("not zero"), memory: 256 << 20, disk: u64::MAX }
     }
 }

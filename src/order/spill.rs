@@ -15,8 +15,10 @@ const SEGMENT_SIZE: u64 = 64 << 20;
 const WRITE_SIZE: usize = 1 << 20;
 
 /// Records on disk. The files are unlinked as soon as they are created, so that nothing is left of them whatever happens.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Spill {
+    /// Bytes from which on no more records are taken.
+    limit: u64,
     segments: VecDeque<Option<Segment>>,
     /// The number of the first of the `segments`.
     first: u64,
@@ -42,8 +44,15 @@ pub(super) struct Spilled {
 }
 
 impl Spill {
+    pub(super) fn new(limit: u64) -> Self {
+        Self { limit, segments: VecDeque::new(), first: 0, tail: Vec::new(), buffer: Vec::new() }
+    }
+
     /// Takes a record. When that fails, nothing is changed.
     pub(super) fn write(&mut self, record: &Record) -> io::Result<Spilled> {
+        if self.size() + self.tail.len() as u64 >= self.limit {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         if self.tail.len() >= WRITE_SIZE {
             self.write_tail()?;
         }
@@ -99,7 +108,6 @@ impl Spill {
     }
 
     /// Bytes that the files hold.
-    #[cfg(test)]
     fn size(&self) -> u64 {
         self.segments.iter().flatten().map(|segment| segment.size).sum()
     }
@@ -115,7 +123,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back_in_any_order_and_its_space_is_given_back() {
-        let mut spill = Spill::default();
+        let mut spill = Spill::new(u64::MAX);
         let written: Vec<Spilled> = (0..130).map(|index| spill.write(&record(index)).expect("there is room")).collect();
         assert!(spill.size() > 2 * SEGMENT_SIZE);
         for (index, spilled) in written.into_iter().enumerate().rev() {

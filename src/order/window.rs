@@ -43,7 +43,7 @@ impl Window {
             written: 0,
             slots: VecDeque::new(),
             held: 0,
-            spill: Spill::default(),
+            spill: Spill::new(limits.disk),
             is_disk_full: false,
         }
     }
@@ -192,7 +192,14 @@ mod tests {
     }
 
     fn window(order: Order, limit: u64) -> Window {
-        Window::new(order, WindowLimits { records: NonZeroU64::new(limit).expect("not zero"), memory: 1 << 20 })
+        Window::new(
+            order,
+            WindowLimits {
+                records: NonZeroU64::new(limit).expect("not zero"),
+                memory: 1 << 20,
+                ..WindowLimits::default()
+            },
+        )
     }
 
     #[test]

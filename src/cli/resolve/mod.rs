@@ -84,7 +84,7 @@ fn plan(args: &Args) -> Plan {
             },
         },
         order: args.fan_out.order.into(),
-        window: WindowLimits { records: args.fan_out.window, memory: args.fan_out.memory },
+        window: WindowLimits { records: args.fan_out.window, memory: args.fan_out.memory, ..WindowLimits::default() },
         grace: args.time.grace,
         seed: args.fan_out.seed.unwrap_or(defaults.seed),
     }

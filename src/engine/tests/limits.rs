@@ -99,3 +99,75 @@ fn an_answer_that_is_asked_for_again_earns_no_retry() {
     let sent = script.log().len();
     assert_eq!(sent, 1_000 + 3, "the budget at the start is three retries");
 }
+
+#[test]
+fn with_memory_and_disk_used_up_only_the_oldest_line_goes_on() {
+    let url = |n: usize| format!("http://a.example/{n}");
+    let script = Script::new([(url(0), vec![Step::Answer { after: 5_000, status: 200 }])]);
+    let window = WindowLimits { memory: 20_000, disk: 0, ..WindowLimits::default() };
+    let plan = Plan { window, ..plan(4, 4) };
+    let records = ended(|| start((0..1_000).map(|n| job(&url(n))).collect(), &script, plan));
+    assert_eq!(records.iter().map(|record| record.index).collect::<Vec<_>>(), (0..1_000).collect::<Vec<_>>());
+    let log = script.log();
+    let early = log.iter().filter(|seen| seen.at - log[0].at < Duration::from_secs(5)).count();
+    assert!(early < 30, "{early} requests left with nowhere to put their records");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    /// Invariant 1, when neither memory nor disk takes what is done.
+    #[test]
+    fn no_record_is_lost_when_memory_and_disk_are_used_up(
+        list in lists(),
+        memory in 0..8_000_u64,
+        disk in prop_oneof![Just(0), 0..4_000_u64],
+        concurrency in 1..9_usize,
+    ) {
+        without_panic_messages();
+        let (jobs, script) = scripted(&list);
+        for order in [Order::Input, Order::Completion] {
+            let window = WindowLimits { memory, disk, ..WindowLimits::default() };
+            let plan = Plan { window, order, ..plan(concurrency, 2) };
+            let records = ended(|| start(scripted(&list).0, &script, plan));
+            let mut indices: Vec<u64> = records.iter().map(|record| record.index).collect();
+            if order == Order::Completion {
+                indices.sort_unstable();
+            }
+            prop_assert_eq!(indices, (0..jobs.len() as u64).collect::<Vec<_>>());
+        }
+    }
+
+    /// No origin gets more retries than it has earned, and none is held up by one that is bad in whatever way.
+    #[test]
+    fn budgets_hold_and_no_line_starves(hosts in prop::collection::vec((0..4_u8, 0..6_u8), 20..200), concurrency in 8..17_usize) {
+        let bad = [
+            Step::Hang,
+            Step::Answer { after: 5, status: 503 },
+            Step::RetryAfter { status: 429, seconds: 20 },
+            fail(FailureKind::ConnectRefused),
+        ];
+        let url = |n: usize, (host, _): (u8, u8)| format!("http://h{host}.example/{n}");
+        let steps = hosts.iter().enumerate().map(|(n, &line)| {
+            // Three origins are good, and one is bad now and then or always.
+            let step = if line.0 == 3 { bad.get(line.1 as usize).cloned() } else { None };
+            (url(n, line), vec![step.unwrap_or(Step::Answer { after: 10, status: 200 })])
+        });
+        let script = Script::new(steps);
+        let jobs: Vec<Job> = hosts.iter().enumerate().map(|(n, &line)| job(&url(n, line))).collect();
+        let records = ended(|| start(jobs, &script, plan(concurrency, 2)));
+        prop_assert_eq!(records.len(), hosts.len());
+        let log = script.log();
+        for host in 0..4 {
+            let name = format!("h{host}.example");
+            let sent: Vec<&Seen> = log.iter().filter(|seen| seen.origin.host() == name).collect();
+            let successes = sent.iter().filter(|seen| seen.status == Some(200)).count();
+            let lines = hosts.iter().filter(|line| line.0 == host).count();
+            // A retry that was paid for need not leave before its line's time is over.
+            prop_assert!(sent.len() <= lines + (30 + successes) / 10, "{} requests for {} lines of {}", sent.len(), lines, name);
+            let last = sent.iter().filter_map(|seen| seen.end).max();
+            let alone = Duration::from_millis(10) * u32::try_from(lines.div_ceil(2)).expect("few lines");
+            prop_assert!(host == 3 || last.is_none_or(|last| last - log[0].at <= alone + Duration::from_millis(10)), "{} was held up", name);
+        }
+    }
+}
