@@ -419,7 +419,8 @@ impl Run {
     /// for it from coming at once.
     fn gate(&mut self, exchange: &Exchange, now: std::time::Instant) -> Option<std::time::Instant> {
         let wait = wait_asked_for(exchange).filter(|wait| *wait <= self.policy.retries.max_retry_after)?;
-        Some(after(now, wait + wait.mul_f64(GATE_JITTER * self.rng.f64())))
+        let jitter = wait.mul_f64(GATE_JITTER * self.rng.f64());
+        Some(after(now, wait.saturating_add(jitter)))
     }
 
     /// Ends jobs that have no more time, and tells when that may be so next.

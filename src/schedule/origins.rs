@@ -12,7 +12,7 @@ use super::budget::Bucket;
 use super::rate::RateCell;
 use super::{Limits, Pressure, Signal};
 use crate::model::{FailureKind, Origin};
-use crate::policy::JobState;
+use crate::policy::{JobState, after};
 
 /// So many origins with nothing to do are remembered for what was learned of them; the ones idle longest are forgotten.
 const MOST_IDLE: usize = 10_000;
@@ -272,7 +272,7 @@ impl Origins {
         }
         if oldest.is_some() && key.is_none() {
             self.wakes.extend(opens.filter(|_| !is_open).map(|opens| (opens, id)));
-            self.wakes.extend(state.breaker.since().map(|since| (since + self.limits.circuit_patience, id)));
+            self.wakes.extend(state.breaker.since().map(|since| (after(since, self.limits.circuit_patience), id)));
         }
         self.mind_idle(id, now);
     }

@@ -101,6 +101,19 @@ fn an_answer_that_is_asked_for_again_earns_no_retry() {
 }
 
 #[test]
+fn times_beyond_the_clock_are_only_very_long() {
+    let wait = Step::RetryAfter { status: 429, seconds: u64::MAX };
+    let dead = (0..20).map(|n| (format!("http://dead.example/{n}"), vec![fail(FailureKind::ConnectRefused)]));
+    let script = Script::new(dead.chain([("http://a.example/".to_owned(), vec![wait])]));
+    let mut plan = plan(64, 8);
+    plan.policy.retries.max_retry_after = Duration::MAX;
+    plan.limits.circuit_patience = Duration::MAX;
+    let mut jobs: Vec<Job> = (0..20).map(|n| job(&format!("http://dead.example/{n}"))).collect();
+    jobs.push(job("http://a.example/"));
+    assert_eq!(ended(|| start(jobs, &script, plan)).len(), 21);
+}
+
+#[test]
 fn with_memory_and_disk_used_up_only_the_oldest_line_goes_on() {
     let url = |n: usize| format!("http://a.example/{n}");
     let script = Script::new([(url(0), vec![Step::Answer { after: 5_000, status: 200 }])]);
@@ -128,7 +141,7 @@ proptest! {
         let (jobs, script) = scripted(&list);
         for order in [Order::Input, Order::Completion] {
             let window = WindowLimits { memory, disk, ..WindowLimits::default() };
-            let plan = Plan { window, order, ..plan(concurrency, 2) };
+            let plan = Plan { order, window, ..plan(concurrency, 2) };
             let records = ended(|| start(scripted(&list).0, &script, plan));
             let mut indices: Vec<u64> = records.iter().map(|record| record.index).collect();
             if order == Order::Completion {
