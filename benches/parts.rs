@@ -159,6 +159,7 @@ fn exchange() -> Exchange {
         timestamp: SystemTime::UNIX_EPOCH,
         timing: Timing { total: Duration::from_micros(1_234), ..Timing::default() },
         remote_ip: Some(Ipv4Addr::LOCALHOST.into()),
+        in_connect: false,
         response: Some(Response {
             status: StatusCode::OK,
             version: Version::HTTP_11,

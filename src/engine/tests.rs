@@ -133,7 +133,14 @@ impl Transport for Script {
             seen.retry_after = asked;
             seen.status = response.as_ref().map(|response| response.status.as_u16());
             let timing = Timing { total: started.elapsed(), ..Timing::default() };
-            Exchange { timestamp: SystemTime::UNIX_EPOCH, timing, remote_ip: None, response, failure }
+            Exchange {
+                timestamp: SystemTime::UNIX_EPOCH,
+                timing,
+                remote_ip: None,
+                in_connect: false,
+                response,
+                failure,
+            }
         }
     }
 }
@@ -218,6 +225,14 @@ fn records(jobs: Vec<Job>, script: &Script, plan: Plan) -> Vec<Box<Record>> {
 fn paused<F: Future>(future: impl FnOnce() -> F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime").block_on(async { future().await })
+}
+
+/// Whether requests at these times keep to a rate of `count` in a second: no second sees more, wherever it begins, and
+/// they are spread evenly.
+fn holds(rate: super::Rate, count: u32, times: &[Instant]) -> bool {
+    let seconds = times.iter().zip(times.iter().skip(count as usize));
+    let in_a_second = seconds.map(|(first, next)| *next - *first).all(|taken| taken >= Duration::from_secs(1));
+    in_a_second && times.windows(2).all(|pair| pair[1] - pair[0] + rate.lateness() >= rate.interval())
 }
 
 /// A list: which origin each line asks, and what happens there.
@@ -306,15 +321,15 @@ proptest! {
         let mut plan = plan(64, 0);
         plan.limits.rate = super::Rate::new(rate, Duration::from_secs(1));
         plan.limits.rate_per_host = super::Rate::new(per_host, Duration::from_secs(1));
-        let expected = [plan.limits.rate, plan.limits.rate_per_host].map(|rate| rate.expect("a valid rate").interval());
+        let rates = [plan.limits.rate, plan.limits.rate_per_host].map(|rate| rate.expect("a valid rate"));
         prop_assert_eq!(records(jobs, &script, plan).len(), hosts.len());
         let mut all: Vec<Instant> = script.log().iter().map(|seen| seen.at).collect();
         all.sort();
-        prop_assert!(all.windows(2).all(|pair| pair[1] - pair[0] >= expected[0]));
+        prop_assert!(holds(rates[0], rate, &all));
         for host in 0..3 {
             let name = format!("h{host}.example");
             let of_host: Vec<Instant> = script.log().iter().filter(|seen| seen.origin.host() == name).map(|seen| seen.at).collect();
-            prop_assert!(of_host.windows(2).all(|pair| pair[1] - pair[0] >= expected[1]));
+            prop_assert!(holds(rates[1], per_host, &of_host));
         }
     }
 
@@ -771,6 +786,7 @@ impl Transport for Refusing {
             timestamp: SystemTime::UNIX_EPOCH,
             timing: Timing::default(),
             remote_ip: None,
+            in_connect: false,
             response: Some(response(429, None)),
             failure: None,
         })

@@ -60,8 +60,14 @@ pub(super) async fn exchange(shared: Arc<Shared>, call: Call) -> Exchange {
         Route::Rewritten { target, .. } => target.clone(),
     };
     let talk = Talk { shared: &shared, call: &call, route: &route, start };
-    let mut exchange =
-        Exchange { timestamp, timing: Timing::default(), remote_ip: None, response: None, failure: None };
+    let mut exchange = Exchange {
+        timestamp,
+        timing: Timing::default(),
+        remote_ip: None,
+        in_connect: false,
+        response: None,
+        failure: None,
+    };
     Probe::new(target).watch(talk.fill(&mut exchange)).await;
     exchange.timing.total = start.elapsed();
     debug!(
@@ -120,6 +126,7 @@ impl Talk<'_> {
                 Err(overdue) => {
                     exchange.remote_ip = self.tried(dial.as_ref(), None);
                     exchange.timing = self.timing(dial.clone().filter(|dial| dial.own));
+                    exchange.in_connect = dial.as_ref().is_some_and(|dial| dial.finished.is_none());
                     return Err(self.overdue(overdue, dial.as_ref(), false));
                 }
             };

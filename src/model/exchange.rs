@@ -18,6 +18,8 @@ pub struct Exchange {
     pub timing: Timing,
     /// The address of the peer (of the proxy, where there is one).
     pub remote_ip: Option<IpAddr>,
+    /// Whether it ended while its connection was still being opened, so that nothing can be said of who would have answered.
+    pub in_connect: bool,
     /// What came back.
     pub response: Option<Response>,
     /// What went wrong.
@@ -63,7 +65,14 @@ pub struct Timing {
 impl Exchange {
     /// An exchange that ended at once, without anything having been sent.
     pub fn unsent(timestamp: SystemTime, failure: Failure) -> Self {
-        Self { timestamp, timing: Timing::default(), remote_ip: None, response: None, failure: Some(failure) }
+        Self {
+            timestamp,
+            timing: Timing::default(),
+            remote_ip: None,
+            in_connect: false,
+            response: None,
+            failure: Some(failure),
+        }
     }
 
     /// The status of the response, if one came.

@@ -89,6 +89,7 @@ mod tests {
             timestamp: SystemTime::UNIX_EPOCH,
             timing: Timing::default(),
             remote_ip: None,
+            in_connect: false,
             response: Some(response),
             failure: None,
         };

@@ -203,6 +203,7 @@ mod tests {
             timestamp: std::time::SystemTime::UNIX_EPOCH,
             timing: Timing::default(),
             remote_ip: None,
+            in_connect: false,
             failure: None,
             response: Some(Response {
                 status: StatusCode::from_u16(status).expect("a status"),

@@ -56,6 +56,7 @@ impl Pressure {
 impl Signal {
     pub(crate) fn of(exchange: &Exchange) -> Self {
         match (&exchange.failure, exchange.status()) {
+            (Some(_), _) if exchange.in_connect => Self::Silent,
             (Some(failure), status) => Self::of_failure(failure.kind, status.is_some()),
             (None, Some(StatusCode::TOO_MANY_REQUESTS)) => Self::PushBack(Pressure::TooManyRequests),
             (None, Some(StatusCode::SERVICE_UNAVAILABLE)) => Self::PushBack(Pressure::Unavailable),

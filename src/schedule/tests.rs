@@ -44,3 +44,27 @@ fn the_deadline_of_a_job_that_has_left_is_forgotten() {
     assert!(frontier.pop(None, now).is_some());
     assert_eq!(frontier.next_tick(now), None);
 }
+
+/// A limit of the attempt that is shorter than that of the connection must not hide that nobody answers.
+#[test]
+fn attempts_whose_time_is_over_before_a_connection_stands_open_the_circuit() {
+    for (in_connect, opens) in [(true, true), (false, false)] {
+        let now = Instant::now();
+        let mut frontier = Frontier::new(&Limits { adaptive: false, ..Limits::default() });
+        for index in 0..11 {
+            frontier.push(job(index, 0, now), None, now);
+        }
+        for _ in 0..10 {
+            let (id, _) = frontier.pop(None, now).expect("the circuit is closed");
+            let flight = frontier.take(id);
+            let failure = Failure::new(FailureKind::AttemptTimeout, "scripted");
+            frontier.land(
+                &flight,
+                &Exchange { in_connect, ..Exchange::unsent(SystemTime::UNIX_EPOCH, failure) },
+                None,
+                now,
+            );
+        }
+        assert_eq!(frontier.pop(None, now).is_none(), opens, "in_connect: {in_connect}");
+    }
+}

@@ -65,6 +65,9 @@ async fn the_whole_can_be_over_while_the_connection_is_being_opened() {
     let exchange = transport(FetchOptions::default()).exchange(Call { time_limit: SHORT, ..get(url) }).await;
     assert_eq!(kind(&exchange), FailureKind::AttemptTimeout);
     assert!(message(&exchange).contains("being opened"), "{}", message(&exchange));
+    assert!(exchange.in_connect);
+    let answering = within(SHORT, silent_for(LONG), Reply::bytes("")).await;
+    assert_eq!((kind(&answering), answering.in_connect), (FailureKind::AttemptTimeout, false));
 }
 
 #[tokio::test]
