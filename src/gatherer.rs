@@ -10,6 +10,7 @@ use crate::engine::{self, Order, Plan, Records};
 use crate::fetch::{FetchError, FetchOptions, HttpTransport};
 use crate::input::Template;
 use crate::model::{Job, Record};
+use crate::policy::special_purpose;
 
 /// Fetches `urls` together and gives one record for each, in the order of `urls`.
 ///
@@ -141,6 +142,14 @@ impl GathererBuilder {
     #[must_use]
     pub fn fetch(mut self, options: FetchOptions) -> Self {
         self.fetch = options;
+        self
+    }
+
+    /// Opens no connection to an address that is not of the public Internet, `--deny-private`; call it after
+    /// [`fetch`](Self::fetch). See [`FetchOptions::deny_addresses`], which takes other rules too.
+    #[must_use]
+    pub fn deny_private(mut self) -> Self {
+        self.fetch.deny_addresses = Some(special_purpose);
         self
     }
 

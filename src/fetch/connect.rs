@@ -33,6 +33,8 @@ tokio::task_local! {
 pub(super) struct Probe {
     /// Where to connect to, where that does not follow from the URL alone.
     target: Option<Arc<Target>>,
+    /// Whether it goes through a proxy.
+    proxied: bool,
     /// The connection that was last begun for this exchange.
     dial: RefCell<Option<Arc<Dial>>>,
     /// When a byte last came, or the exchange began.
@@ -43,8 +45,8 @@ pub(super) struct Probe {
 
 impl Probe {
     /// A probe for an exchange that begins now.
-    pub(super) fn new(target: Option<Arc<Target>>) -> Self {
-        Self { target, dial: RefCell::default(), heard: Cell::new(Instant::now()), received: Cell::new(0) }
+    pub(super) fn new(target: Option<Arc<Target>>, proxied: bool) -> Self {
+        Self { target, proxied, dial: RefCell::default(), heard: Cell::new(Instant::now()), received: Cell::new(0) }
     }
 
     /// Runs `exchange` with this probe.
@@ -85,6 +87,7 @@ impl Probe {
 #[derive(Debug)]
 pub(super) struct Dial {
     target: Option<Arc<Target>>,
+    proxied: bool,
     moments: Mutex<Moments>,
 }
 
@@ -153,6 +156,11 @@ impl Dial {
     /// Where to connect to, where that does not follow from the name alone.
     pub(super) fn target(&self) -> Option<&Target> {
         self.target.as_deref()
+    }
+
+    /// Whether it is for an exchange through a proxy.
+    pub(super) fn is_proxied(&self) -> bool {
+        self.proxied
     }
 
     /// What is known of it by now.
@@ -249,8 +257,8 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        let target = PROBE.try_with(|probe| probe.target.clone()).ok().flatten();
-        let dial = Arc::new(Dial { target, moments: Mutex::default() });
+        let (target, proxied) = PROBE.try_with(|probe| (probe.target.clone(), probe.proxied)).unwrap_or_default();
+        let dial = Arc::new(Dial { target, proxied, moments: Mutex::default() });
         // Outside of an exchange there is nobody to tell.
         let _ = PROBE.try_with(|probe| probe.dial.replace(Some(Arc::clone(&dial))));
         let connecting = DIAL.sync_scope(Arc::clone(&dial), || self.inner.call(request));
@@ -323,7 +331,7 @@ mod tests {
         let limit = Duration::from_secs(10);
         for stage in [Stage::Lookup, Stage::Tcp, Stage::Tls] {
             let mut connect = TimedConnectLayer { limit }.layer(Stuck(stage));
-            let (error, dial) = Probe::new(None)
+            let (error, dial) = Probe::new(None, false)
                 .watch(async { (connect.call(()).await.err().expect("it is stuck"), Probe::take_dial()) })
                 .await;
             assert_eq!(error.downcast_ref::<ConnectTimeout>().expect("a timeout").stage, stage);

@@ -22,7 +22,7 @@ const CACHE_SIZE: u64 = 16_384;
 const MOST_QUERIES: usize = 65_536;
 
 /// Most addresses of one name that are tried.
-const MOST_ADDRESSES: usize = 16;
+const MOST_ADDRESSES: usize = 8;
 
 /// A name has no address that can be used, and why.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -32,7 +32,7 @@ pub(super) struct LookupError {
     pub(super) kind: FailureKind,
     /// The name, which is a proxy's or that of the URL.
     pub(super) host: String,
-    message: String,
+    pub(super) message: String,
 }
 
 /// The resolver of the HTTP client.
@@ -74,6 +74,9 @@ impl Resolve for Resolver {
         let (host, port, fixed_port) = self.question(name.as_str(), dial.as_deref());
         let version = self.routes.ip_version();
         let known = self.routes.given(host, port).map(<[IpAddr]>::to_vec).or_else(|| obvious(host));
+        let is_proxy =
+            self.proxies.port(name.as_str()).is_some() && dial.as_ref().is_some_and(|dial| dial.is_proxied());
+        let guard = (!is_proxy).then(|| self.routes.guard());
         let host = host.to_owned();
         let system = Arc::clone(&self.system);
         Box::pin(async move {
@@ -83,6 +86,10 @@ impl Resolve for Resolver {
             };
             // A port of zero is replaced by that of the URL.
             let port = fixed_port.unwrap_or(0);
+            let found = match guard {
+                Some(guard) => guard.allowed(&host, found)?,
+                None => found,
+            };
             let usable: Vec<SocketAddr> = found
                 .into_iter()
                 .map(|address| SocketAddr::new(address, port))
@@ -174,7 +181,7 @@ impl System {
 }
 
 /// The addresses of a host that needs no looking up: an address, and `localhost` with all names in it (RFC 6761, section 6.3).
-fn obvious(host: &str) -> Option<Vec<IpAddr>> {
+pub(super) fn obvious(host: &str) -> Option<Vec<IpAddr>> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Some(vec![address]);
     }

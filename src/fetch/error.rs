@@ -46,6 +46,12 @@ pub enum FetchError {
         "--connect-to cannot be used with a proxy, which makes the connection itself; --noproxy '*' goes without it"
     )]
     ConnectToThroughProxy,
+    /// `--deny-private` and a proxy.
+    #[error(
+        "--deny-private cannot check what a proxy connects to, because the proxy looks names up itself; \
+         --proxy-is-guarded says that it refuses private addresses too, --noproxy '*' goes without it"
+    )]
+    DenyThroughProxy,
     /// `--resolve` of an address.
     #[error("--resolve {host}: an address is not looked up; --connect-to leads it elsewhere")]
     ResolveAddress {

@@ -68,7 +68,8 @@ pub(super) async fn exchange(shared: Arc<Shared>, call: Call) -> Exchange {
         response: None,
         failure: None,
     };
-    Probe::new(target).watch(talk.fill(&mut exchange)).await;
+    let proxied = shared.proxies.intercept(&call.request.url);
+    Probe::new(target, proxied).watch(talk.fill(&mut exchange)).await;
     exchange.timing.total = start.elapsed();
     debug!(
         method = %call.request.method,

@@ -87,7 +87,7 @@ mod tests {
             let timer = pin!(tokio::time::sleep(2 * SECOND));
             Limits::new(timer, start + 10 * SECOND, 2 * SECOND).guard(work).await
         };
-        let result = Probe::new(None).watch(exchange).await;
+        let result = Probe::new(None, false).watch(exchange).await;
         (result, start.elapsed())
     }
 

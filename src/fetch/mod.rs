@@ -17,6 +17,7 @@ mod decode;
 mod dns;
 mod error;
 mod exchange;
+mod guard;
 mod keep;
 mod limits;
 mod options;
@@ -35,7 +36,9 @@ use std::sync::{Arc, OnceLock};
 use crate::model::{Body, Call, Exchange, Transport};
 
 pub use error::FetchError;
-pub use options::{Bodies, ConnectTo, FetchOptions, HttpVersions, IpVersion, Proxies, ResolveEntry, TlsOptions};
+pub use options::{
+    AddressRule, Bodies, ConnectTo, FetchOptions, HttpVersions, IpVersion, Proxies, ResolveEntry, TlsOptions,
+};
 
 /// The HTTP client as a [`Transport`]. Cheap to clone; all clones share their connections.
 #[derive(Debug, Clone)]

@@ -29,6 +29,15 @@ pub struct FetchOptions {
     pub connect_to: Vec<ConnectTo>,
     /// Only IPv4 or only IPv6 addresses.
     pub ip_version: Option<IpVersion>,
+    /// Addresses that no connection is opened to, `--deny-private`: `Some(special_purpose)` of [`crate::policy`], or a rule of
+    /// one's own; `None`: none are.
+    ///
+    /// Holds for addresses in URLs, in whatever spelling, for all that names resolve to, for [`resolve`](Self::resolve) and
+    /// [`connect_to`](Self::connect_to), and on every hop of redirects. A proxy's own address is not judged.
+    pub deny_addresses: Option<AddressRule>,
+    /// Whether the proxy refuses such addresses by itself, `--proxy-is-guarded`. It looks names up out of sight, so without
+    /// this a proxy and [`deny_addresses`](Self::deny_addresses) exclude each other.
+    pub proxy_is_guarded: bool,
     /// What is trusted, and what is shown to servers that ask.
     pub tls: TlsOptions,
     /// Which versions of HTTP may be spoken.
@@ -50,12 +59,17 @@ impl Default for FetchOptions {
             resolve: Vec::new(),
             connect_to: Vec::new(),
             ip_version: None,
+            deny_addresses: None,
+            proxy_is_guarded: false,
             tls: TlsOptions::default(),
             http_version: HttpVersions::Any,
             max_idle: 96,
         }
     }
 }
+
+/// Why no connection may be opened to an address, in a few words for a person; `None`: it may.
+pub type AddressRule = fn(IpAddr) -> Option<&'static str>;
 
 /// What becomes of bodies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

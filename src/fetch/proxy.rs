@@ -21,7 +21,7 @@ pub(super) struct ProxyRules {
 
 impl Proxies {
     /// Whether any URL can go through a proxy.
-    pub(super) fn are_used(&self) -> bool {
+    pub fn are_used(&self) -> bool {
         (self.http.is_some() || self.https.is_some()) && !self.bypasses_all()
     }
 

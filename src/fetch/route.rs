@@ -10,6 +10,7 @@ use http::HeaderValue;
 use url::{Host, Url};
 
 use super::error::FetchError;
+use super::guard::Guard;
 use super::options::{ConnectTo, FetchOptions, HttpVersions, IpVersion, ResolveEntry};
 use super::proxy::ProxyRules;
 use crate::model::{Failure, FailureKind};
@@ -20,6 +21,7 @@ pub(super) struct Routes {
     resolve: Vec<ResolveEntry>,
     connect_to: Vec<ConnectTo>,
     ip_version: Option<IpVersion>,
+    guard: Guard,
     /// Whether `http` URLs are asked in HTTP/2, which has no Host header of its own.
     prior_knowledge: bool,
 }
@@ -76,11 +78,18 @@ impl Routes {
             return Err(FetchError::ConnectToThroughProxy);
         }
         let prior_knowledge = options.http_version == HttpVersions::Http2PriorKnowledge;
-        Ok(Self { resolve, connect_to, ip_version: options.ip_version, prior_knowledge })
+        Ok(Self { resolve, connect_to, ip_version: options.ip_version, guard: Guard::new(options)?, prior_knowledge })
     }
 
-    /// Where a request for `url` goes, or why it cannot go there.
+    /// Where a request for `url` goes, or why it cannot or must not go there.
     pub(super) fn route(&self, url: &Url, proxies: &ProxyRules) -> Result<Route, Failure> {
+        let route = self.lead(url, proxies)?;
+        let sent = if let Route::Rewritten { url, .. } = &route { url } else { url };
+        self.guard.check_url(sent, proxies)?;
+        Ok(route)
+    }
+
+    fn lead(&self, url: &Url, proxies: &ProxyRules) -> Result<Route, Failure> {
         let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
             return Err(Failure::new(FailureKind::UrlMissingHost, "the URL has no host"));
         };
@@ -118,7 +127,12 @@ impl Routes {
         exact.or_else(|| self.resolve.iter().find(matches)).map(|entry| entry.addresses.as_slice())
     }
 
-    /// Which addresses may be used.
+    /// Which addresses may be connected to.
+    pub(super) fn guard(&self) -> Guard {
+        self.guard
+    }
+
+    /// Which version of addresses may be used.
     pub(super) fn ip_version(&self) -> Option<IpVersion> {
         self.ip_version
     }

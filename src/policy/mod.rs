@@ -2,6 +2,7 @@
 //!
 //! Pure: nothing here sleeps or sends, and clock and randomness are passed in.
 
+mod address;
 mod gate;
 mod redirect;
 mod retry;
@@ -9,6 +10,7 @@ mod state;
 
 use std::time::{Duration, Instant};
 
+pub use address::special_purpose;
 pub(crate) use gate::wait_asked_for;
 pub use redirect::RedirectPolicy;
 pub use retry::RetryPolicy;
@@ -105,6 +107,9 @@ impl Policy {
             }
             redirect::Decision::Follow(request) => return Next::Hop(request),
         };
+        if let Some(failure) = blocked_on_the_way(outcome) {
+            return Next::Finish(failure.into());
+        }
         let failure = own_failure.as_ref().or(outcome.exchange.failure.as_ref());
         if failure.is_some_and(|failure| failure.kind.phase() == Phase::Local)
             && let Some(not_before) = self.postponed(outcome)
@@ -156,4 +161,11 @@ impl Policy {
     fn is_out_of_time(&self, outcome: Outcome<'_>) -> bool {
         outcome.exchange.timing.total >= self.time_limit(outcome.job, outcome.left)
     }
+}
+
+/// The failure of a hop that the options do not allow: it was a server that chose the address, and not the user.
+fn blocked_on_the_way(outcome: Outcome<'_>) -> Option<Failure> {
+    let failure = outcome.exchange.failure.as_ref()?;
+    let is_by_redirect = failure.kind == FailureKind::UrlBlocked && !outcome.job.is_at_first_hop();
+    is_by_redirect.then(|| Failure::new(FailureKind::RedirectBlocked, failure.message.clone()))
 }

@@ -3,6 +3,7 @@
 mod bodies;
 mod concurrency;
 mod exit_codes;
+mod guard;
 mod input_faults;
 mod options;
 mod order;

@@ -45,6 +45,19 @@ pub(crate) struct Network {
     #[arg(short = '6', long)]
     pub(crate) ipv6: bool,
 
+    /// Refuse addresses that are not public.
+    ///
+    /// No connection to loopback, private, link-local and other special addresses (IANA's registries): in URLs in any
+    /// spelling, from DNS, from --resolve and --connect-to, and on every redirect.
+    #[arg(long)]
+    pub(crate) deny_private: bool,
+
+    /// The proxy refuses private addresses itself.
+    ///
+    /// Without this, --deny-private and a proxy exclude each other: a proxy looks names up out of sight.
+    #[arg(long)]
+    pub(crate) proxy_is_guarded: bool,
+
     /// Accept any TLS certificate.
     #[arg(short = 'k', long)]
     pub(crate) insecure: bool,

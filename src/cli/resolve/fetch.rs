@@ -1,7 +1,8 @@
 //! What the transport is told.
 
-use gather::fetch::{Bodies, FetchOptions, HttpVersions, IpVersion, TlsOptions};
+use gather::fetch::{Bodies, FetchError, FetchOptions, HttpVersions, IpVersion, TlsOptions};
 use gather::model::Field;
+use gather::policy::special_purpose;
 use gather::report::Format;
 
 use super::{UsageError, proxy};
@@ -18,6 +19,11 @@ pub(super) fn resolve(
     output: &OutputSettings,
     process: &Process,
 ) -> Result<FetchOptions, UsageError> {
+    let proxies = proxy::resolve(&args.network, process)?;
+    let deny_private = args.network.deny_private;
+    if deny_private && proxies.are_used() && !args.network.proxy_is_guarded {
+        return Err(UsageError(FetchError::DenyThroughProxy.to_string()));
+    }
     Ok(FetchOptions {
         user_agent,
         connect_timeout: args.time.connect_timeout,
@@ -25,10 +31,12 @@ pub(super) fn resolve(
         max_filesize: max_filesize(&args.results),
         bodies: bodies(&args.results, output),
         sha256: args.results.output_dir.is_some() || args.results.fields.contains(&Field::Sha256),
-        proxies: proxy::resolve(&args.network, process)?,
+        proxies,
         resolve: args.network.resolve.clone(),
         connect_to: args.network.connect_to.clone(),
         ip_version: ip_version(&args.network),
+        deny_addresses: deny_private.then_some(special_purpose),
+        proxy_is_guarded: args.network.proxy_is_guarded,
         tls: tls(&args.network, process)?,
         http_version: http_version(&args.network),
         max_idle: args.fan_out.concurrency.get().saturating_add(MORE_IDLE),

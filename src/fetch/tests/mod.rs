@@ -4,6 +4,7 @@ mod bodies;
 mod codings;
 mod connections;
 mod files;
+mod guard;
 mod heads;
 mod http2;
 mod proxies;

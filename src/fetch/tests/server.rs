@@ -84,21 +84,26 @@ struct State {
 impl Server {
     /// A server that gives `replies` in turn, and the last for ever.
     pub(super) async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
-        Self::start_with(replies, Speech::Http).await
+        Self::start_with("127.0.0.1:0", replies, Speech::Http).await
+    }
+
+    /// The same as [`start`](Self::start) at another address than 127.0.0.1.
+    pub(super) async fn start_at(address: &str, replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self::start_with(address, replies, Speech::Http).await
     }
 
     /// A server that gives `replies` to the first bytes of each connection, whatever they are.
     pub(super) async fn start_raw(replies: impl IntoIterator<Item = Reply>) -> Self {
-        Self::start_with(replies, Speech::Raw).await
+        Self::start_with("127.0.0.1:0", replies, Speech::Raw).await
     }
 
     /// The same as [`start`](Self::start) over TLS.
     pub(super) async fn start_tls(replies: impl IntoIterator<Item = Reply>, config: rustls::ServerConfig) -> Self {
-        Self::start_with(replies, Speech::Https(Arc::new(config).into())).await
+        Self::start_with("127.0.0.1:0", replies, Speech::Https(Arc::new(config).into())).await
     }
 
-    async fn start_with(replies: impl IntoIterator<Item = Reply>, speech: Speech) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    async fn start_with(address: &str, replies: impl IntoIterator<Item = Reply>, speech: Speech) -> Self {
+        let listener = TcpListener::bind(address).await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let state = Arc::new(Mutex::new(State { replies: replies.into_iter().collect(), ..State::default() }));
         let shared = Arc::clone(&state);
