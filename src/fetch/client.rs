@@ -38,7 +38,7 @@ pub(super) fn build(
         .retry(reqwest::retry::never())
         .referer(false)
         .no_proxy()
-        .dns_resolver(Resolver::new(routes, Arc::clone(&rules)))
+        .dns_resolver(Resolver::new(routes, Arc::clone(&rules), options.name_servers.clone()))
         .tls_backend_preconfigured(tls::configuration(&options.tls, options.http_version)?)
         .connector_layer(TimedConnectLayer { limit: options.connect_timeout })
         // Divided among the addresses of a name, so that a dead one leaves time for the next. A second later than the layer's

@@ -8,8 +8,9 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use super::dns::{self, LookupError};
+use super::dns;
 use super::error::FetchError;
+use super::lookup::LookupError;
 use super::options::{AddressRule, FetchOptions};
 use super::proxy::ProxyRules;
 use crate::model::{Failure, FailureKind};

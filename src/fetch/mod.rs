@@ -20,6 +20,7 @@ mod exchange;
 mod guard;
 mod keep;
 mod limits;
+mod lookup;
 mod options;
 mod proxy;
 mod response;
@@ -37,7 +38,8 @@ use crate::model::{Body, Call, Exchange, Transport};
 
 pub use error::FetchError;
 pub use options::{
-    AddressRule, Bodies, ConnectTo, FetchOptions, HttpVersions, IpVersion, Proxies, ResolveEntry, TlsOptions,
+    AddressRule, Bodies, ConnectTo, FetchOptions, HttpVersions, IpVersion, NameServers, Proxies, ResolveEntry,
+    TlsOptions,
 };
 
 /// The HTTP client as a [`Transport`]. Cheap to clone; all clones share their connections.

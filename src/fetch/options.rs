@@ -27,6 +27,9 @@ pub struct FetchOptions {
     pub resolve: Vec<ResolveEntry>,
     /// Other hosts and ports to connect to, in place of the URL's.
     pub connect_to: Vec<ConnectTo>,
+    /// Who is asked for the addresses of names that stand neither in [`resolve`](Self::resolve) nor in the hosts file; `None`:
+    /// as `/etc/resolv.conf` says.
+    pub name_servers: Option<NameServers>,
     /// Only IPv4 or only IPv6 addresses.
     pub ip_version: Option<IpVersion>,
     /// Addresses that no connection is opened to, `--deny-private`: `Some(special_purpose)` of [`crate::policy`], or a rule of
@@ -58,6 +61,7 @@ impl Default for FetchOptions {
             proxies: Proxies::default(),
             resolve: Vec::new(),
             connect_to: Vec::new(),
+            name_servers: None,
             ip_version: None,
             deny_addresses: None,
             proxy_is_guarded: false,
@@ -116,6 +120,17 @@ pub struct ConnectTo {
     pub to_host: Option<String>,
     /// Port to connect to.
     pub to_port: Option<u16>,
+}
+
+/// Name servers in place of the system's, for programs that run where there is no `/etc/resolv.conf`, or a wrong one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameServers {
+    /// Where they listen, on UDP and TCP; the port is 53 by custom. They are asked for recursion.
+    pub servers: Vec<SocketAddr>,
+    /// Domains in which names are searched, as `search` of resolv.conf(5).
+    pub search: Vec<String>,
+    /// A name with fewer dots is searched in the domains first, and looked up as it stands last; 1 by custom, 5 in pods.
+    pub ndots: usize,
 }
 
 /// A version of the Internet Protocol.

@@ -34,6 +34,7 @@ pub(super) fn resolve(
         proxies,
         resolve: args.network.resolve.clone(),
         connect_to: args.network.connect_to.clone(),
+        name_servers: None,
         ip_version: ip_version(&args.network),
         deny_addresses: deny_private.then_some(special_purpose),
         proxy_is_guarded: args.network.proxy_is_guarded,

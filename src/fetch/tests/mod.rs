@@ -3,10 +3,12 @@
 mod bodies;
 mod codings;
 mod connections;
+mod dns;
 mod files;
 mod guard;
 mod heads;
 mod http2;
+mod name_server;
 mod proxies;
 mod routes;
 mod server;
