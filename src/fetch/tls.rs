@@ -13,6 +13,8 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, NamedGroup, RootCertStore, SignatureScheme};
 
+use rustls_native_certs::CertificateResult;
+
 use super::connect::Dial;
 use super::error::FetchError;
 use super::options::{HttpVersions, TlsOptions};
@@ -148,10 +150,9 @@ fn verify_against(
         .map_err(|error| rustls::Error::General(error.to_string()))
 }
 
-/// The roots of the system, or the bundled ones where it has none (an image built `FROM scratch`).
-fn system_roots() -> RootCertStore {
+/// The roots that were `found` on the system, or the bundled ones where it has none (an image built `FROM scratch`).
+fn system_roots(found: CertificateResult) -> RootCertStore {
     let mut store = RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
     for error in &found.errors {
         tracing::debug!("a root certificate of the system was passed over: {error}");
     }
@@ -183,7 +184,10 @@ impl ServerCertVerifier for Verifier {
             Trust::Any => return Ok(ServerCertVerified::assertion()),
             Trust::Given(verifier) => verifier,
             Trust::System(verifier) => {
-                let verifier = verifier.get_or_init(|| verify_against(system_roots(), &self.provider));
+                let verifier = verifier.get_or_init(|| {
+                    let store = system_roots(rustls_native_certs::load_native_certs());
+                    verify_against(store, &self.provider)
+                });
                 verifier.as_ref().map_err(Clone::clone)?
             }
         };
@@ -248,5 +252,19 @@ impl ClientSessionStore for Sessions {
 
     fn take_tls13_ticket(&self, server_name: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
         self.0.take_tls13_ticket(server_name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bundled_roots_are_for_systems_without_any() {
+        assert_eq!(system_roots(CertificateResult::default()).len(), webpki_roots::TLS_SERVER_ROOTS.len());
+        let mut found = CertificateResult::default();
+        let key = rcgen::generate_simple_self_signed(["a.test".to_owned()]).expect("a certificate");
+        found.certs.push(key.cert.der().clone());
+        assert_eq!(system_roots(found).len(), 1);
     }
 }

@@ -17,3 +17,4 @@ mod stopping;
 mod support;
 mod terminal;
 mod three_endpoints;
+mod tls;

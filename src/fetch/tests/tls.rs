@@ -46,6 +46,18 @@ impl Root {
         builder().with_no_client_auth().with_single_cert(chain, key).expect("a good certificate")
     }
 
+    /// A certificate of an intermediate authority for `a.test`, and that of the authority.
+    fn under_intermediate(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        let mut parameters = CertificateParams::new([]).expect("no names");
+        parameters.distinguished_name.push(DnType::CommonName, "intermediate");
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::signed_by(parameters, key(), &self.issuer).expect("an authority");
+        let intermediate = Self { issuer, directory: tempfile::tempdir().expect("a directory") };
+        let (mut chain, key) = intermediate.certificate(|_| {});
+        chain.push(intermediate.issuer.der().clone());
+        (chain, key)
+    }
+
     fn certificate(
         &self,
         change: impl FnOnce(&mut CertificateParams),
@@ -125,10 +137,103 @@ async fn the_certificate_of_an_authority_is_no_servers_own() {
 }
 
 #[tokio::test]
-async fn a_self_signed_server_is_not_trusted_by_the_system() {
+async fn a_server_under_an_unknown_root_is_not_trusted_by_the_system() {
     let server = Server::start_tls([Reply::ok("", "x")], Root::new("other").server(|_| {})).await;
     let exchange = transport(resolved(&server)).exchange(get(url(&server))).await;
     assert_eq!(kind(&exchange), FailureKind::TlsCertUntrusted, "{}", message(&exchange));
+}
+
+#[tokio::test]
+async fn a_self_signed_server_is_not_trusted() {
+    let key = key();
+    let parameters = CertificateParams::new(["a.test".to_owned()]).expect("a name");
+    let certificate = parameters.self_signed(&key).expect("a certificate");
+    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+    let config = builder().with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key);
+    let server = Server::start_tls([Reply::ok("", "x")], config.expect("a good certificate")).await;
+    let exchange = transport(Root::new("root").trusted(&server)).exchange(get(url(&server))).await;
+    assert_eq!(kind(&exchange), FailureKind::TlsCertUntrusted, "{}", message(&exchange));
+}
+
+#[tokio::test]
+async fn an_intermediate_certificate_must_be_sent() {
+    let root = Root::new("root");
+    let (chain, key) = root.under_intermediate();
+    for (sent, expected) in [(1, Some(FailureKind::TlsCertUntrusted)), (2, None)] {
+        let config = builder().with_no_client_auth().with_single_cert(chain[..sent].to_vec(), key.clone_key());
+        let server = Server::start_tls([Reply::ok("", "x")], config.expect("a good certificate")).await;
+        let exchange = transport(root.trusted(&server)).exchange(get(url(&server))).await;
+        assert_eq!(exchange.failure.map(|failure| failure.kind), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_for_a_name_is_not_one_for_an_address() {
+    let root = Root::new("root");
+    let server = Server::start_tls([Reply::ok("", "x")], root.server(|_| {})).await;
+    let exchange = transport(root.trusted(&server)).exchange(get(format!("https://{}/", server.address()))).await;
+    assert_eq!(kind(&exchange), FailureKind::TlsCertNameMismatch, "{}", message(&exchange));
+}
+
+#[tokio::test]
+async fn a_handshake_that_is_not_answered_ends_with_the_connect_timeout() {
+    let server = Server::start_raw([Reply::bytes("")]).await;
+    let options = FetchOptions { connect_timeout: Duration::from_millis(100), ..resolved(&server) };
+    let exchange = transport(options).exchange(get(url(&server))).await;
+    assert_eq!(kind(&exchange), FailureKind::ConnectTimeout);
+    assert!(message(&exchange).contains("TLS handshake"), "{}", message(&exchange));
+}
+
+/// Sessions of a server, and how many of them came back.
+#[derive(Debug, Default)]
+struct Sessions {
+    kept: std::sync::Mutex<std::collections::HashMap<Vec<u8>, Vec<u8>>>,
+    resumed: std::sync::atomic::AtomicUsize,
+}
+
+impl Sessions {
+    fn note(&self, found: Option<Vec<u8>>) -> Option<Vec<u8>> {
+        self.resumed.fetch_add(usize::from(found.is_some()), std::sync::atomic::Ordering::Relaxed);
+        found
+    }
+}
+
+impl rustls::server::StoresServerSessions for Sessions {
+    fn put(&self, key: Vec<u8>, value: Vec<u8>) -> bool {
+        self.kept.lock().expect("no panic").insert(key, value);
+        true
+    }
+
+    fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.note(self.kept.lock().expect("no panic").get(key).cloned())
+    }
+
+    fn take(&self, key: &[u8]) -> Option<Vec<u8>> {
+        self.note(self.kept.lock().expect("no panic").remove(key))
+    }
+
+    fn can_cache(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn sessions_of_more_than_256_names_are_resumed() {
+    const NAMES: usize = 300;
+    let root = Root::new("root");
+    let name = rcgen::SanType::DnsName("*.a.test".try_into().expect("a name"));
+    let mut config = root.server(|it| it.subject_alt_names = vec![name]);
+    let sessions = Arc::new(Sessions::default());
+    config.session_storage = Arc::clone(&sessions) as _;
+    let server = Server::start_tls([Reply::ok("Connection: close\r\n", "x").then_close()], config).await;
+    let transport = transport(root.trusted(&server));
+    for round in [0, NAMES] {
+        for number in 0..NAMES {
+            let url = format!("https://n{number}.a.test:{}/", server.address().port());
+            assert_eq!(text(transport.exchange(get(url)).await), "x");
+        }
+        assert_eq!(sessions.resumed.load(std::sync::atomic::Ordering::Relaxed), round);
+    }
 }
 
 #[tokio::test]
