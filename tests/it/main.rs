@@ -5,6 +5,7 @@ mod concurrency;
 mod exit_codes;
 mod guard;
 mod input_faults;
+mod names;
 mod options;
 mod order;
 mod outputs;

@@ -20,6 +20,7 @@
 mod connection;
 mod latch;
 mod log;
+mod name_server;
 mod program;
 mod reply;
 mod self_test;
@@ -28,6 +29,7 @@ mod tls;
 
 pub(crate) use latch::Latch;
 pub(crate) use log::{Log, Request};
+pub(crate) use name_server::{NameServer, Say, gather_with_etc, skipped};
 pub(crate) use program::{Running, gather, list, records};
 pub(crate) use reply::Reply;
 pub(crate) use server::Server;

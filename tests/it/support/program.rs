@@ -171,7 +171,12 @@ impl Drop for Running {
 }
 
 fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gather"));
+    command(env!("CARGO_BIN_EXE_gather"))
+}
+
+/// Any program, in the environment of [`gather`].
+pub(super) fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
     command.env_clear().envs(std::env::vars_os().filter(|(name, _)| is_harmless(name)));
     command
 }
