@@ -3,9 +3,13 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
+use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::{Query, ResponseCode};
@@ -33,6 +37,9 @@ const A_RUN: Duration = Duration::from_hours(24);
 /// silence must not cost the host. (RFC 8305, section 3, waits 50 ms, but for clients that can still use them later.)
 const PATIENCE_FOR_IPV6: Duration = Duration::from_secs(1);
 
+/// How long a name server is waited for before the next one is asked as well.
+const PATIENCE_FOR_A_SERVER: Duration = Duration::from_secs(1);
+
 /// Most queries at once on one connection to a name server; more are an error to the library, so this is above any concurrency.
 const MOST_QUERIES: usize = 65_536;
 
@@ -57,7 +64,11 @@ pub(super) struct System {
 }
 
 struct Dns {
-    resolver: TokioResolver,
+    /// The name servers, each by itself: the library takes the first answer for that of all, also when a server only says that
+    /// it cannot answer.
+    servers: Vec<TokioResolver>,
+    /// Which of them answered last, and so is asked first.
+    good: AtomicUsize,
     /// Domains that a name may be in.
     search: Vec<Name>,
     /// A name with so many dots is first looked up as it stands.
@@ -152,6 +163,12 @@ fn name_server(address: SocketAddr) -> NameServerConfig {
     NameServerConfig::new(address.ip(), true, connections)
 }
 
+fn resolver(server: NameServerConfig, options: ResolverOpts) -> Result<TokioResolver, String> {
+    let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
+    let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+    builder.with_options(options).build().map_err(|error| error.to_string())
+}
+
 /// What the name servers say of one name in full.
 enum Answer {
     /// It has these addresses, for this long.
@@ -178,13 +195,13 @@ impl Dns {
         let ndots = options.ndots;
         options.max_active_requests = MOST_QUERIES;
         options.try_tcp_on_error = true;
+        // The file counts all attempts, and the library those after the first.
+        options.attempts = options.attempts.saturating_sub(1);
         // Both are done here.
         options.cache_size = 0;
         options.use_hosts_file = ResolveHosts::Never;
-        let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
-        *builder.options_mut() = options;
-        let resolver = builder.build().map_err(|error| error.to_string())?;
-        Ok(Self { resolver, search, ndots })
+        let servers = config.name_servers().iter().map(|server| resolver(server.clone(), options.clone()));
+        Ok(Self { servers: servers.collect::<Result<_, _>>()?, good: AtomicUsize::new(0), search, ndots })
     }
 
     /// Looks a name up through the search list, as the resolver of glibc does: what does not exist in one domain is looked up
@@ -244,8 +261,36 @@ impl Dns {
         }
     }
 
+    /// Asks one name server after the other, the next as soon as one cannot answer, or is silent for a while; the first answer
+    /// counts, and if there is none the first failure.
+    async fn ask(&self, name: Name, family: RecordType) -> Result<Lookup, NetError> {
+        let first = self.good.load(Ordering::Relaxed);
+        let mut waiting = (0..self.servers.len()).map(|turn| (first + turn) % self.servers.len());
+        let mut asked = FuturesUnordered::new();
+        let mut failure = None;
+        loop {
+            if let Some(number) = waiting.next() {
+                let lookup = self.servers[number].lookup(name.clone(), family);
+                asked.push(async move { (number, lookup.await) });
+            }
+            tokio::select! {
+                Some((number, said)) = asked.next() => {
+                    if is_answer(&said) {
+                        self.good.store(number, Ordering::Relaxed);
+                        return said;
+                    }
+                    let failure = failure.get_or_insert(said);
+                    if asked.is_empty() && waiting.len() == 0 {
+                        return failure.clone();
+                    }
+                }
+                () = tokio::time::sleep(PATIENCE_FOR_A_SERVER), if waiting.len() > 0 => {}
+            }
+        }
+    }
+
     async fn records(&self, host: &str, name: Name, family: RecordType) -> Answer {
-        match self.resolver.lookup(name, family).await {
+        match self.ask(name, family).await {
             Ok(lookup) => {
                 let records = lookup.answers();
                 let addresses = records.iter().filter_map(|record| record.data.ip_addr());
@@ -264,6 +309,11 @@ impl Dns {
             Err(error) => Answer::Failed(LookupError::of(host, &error)),
         }
     }
+}
+
+/// Whether a name server answered the question, if only that there is nothing.
+fn is_answer(said: &Result<Lookup, NetError>) -> bool {
+    matches!(said, Ok(_) | Err(NetError::Dns(DnsError::NoRecordsFound(_))))
 }
 
 impl Answer {

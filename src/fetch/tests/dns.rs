@@ -70,8 +70,8 @@ async fn that_a_name_does_not_exist_is_remembered() {
 #[tokio::test]
 async fn that_a_name_server_failed_is_not_remembered() {
     let names = NameServer::start(|name, _, nth| match name {
-        // The library asks three times before it gives up.
-        "servfail.test." if nth <= 3 => Say::Failure,
+        // Two attempts, as resolv.conf(5) has it.
+        "servfail.test." if nth <= 2 => Say::Failure,
         "silence.test." if nth <= 1 => Say::Silence,
         _ => Say::Addresses(vec![HERE]),
     })
@@ -85,6 +85,22 @@ async fn that_a_name_server_failed_is_not_remembered() {
         assert_eq!(kind(&failed), expected, "{}", message(&failed));
         assert_eq!(text(other), "x", "a name server that hangs for one name holds no other up");
         assert_eq!(text(transport.exchange(get(url(host, &server))).await), "x", "{host}");
+    }
+}
+
+#[tokio::test]
+async fn one_name_server_of_two_is_enough() {
+    let good = NameServer::start(|_, _, _| Say::Addresses(vec![HERE])).await;
+    let server = server().await;
+    for say in [Say::Failure, Say::Silence] {
+        let bad = NameServer::start(move |_, _, _| say.clone()).await;
+        let mut name_servers = bad.options(&[], 1);
+        name_servers.servers.extend(good.options(&[], 1).servers);
+        let transport = transport(FetchOptions { name_servers: Some(name_servers), ..FetchOptions::default() });
+        for number in 0..10 {
+            assert_eq!(text(transport.exchange(get(url(&format!("n{number}.test"), &server))).await), "x");
+        }
+        assert!(!bad.asked().is_empty());
     }
 }
 
