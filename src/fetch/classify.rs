@@ -12,7 +12,7 @@ use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatibl
 use url::Url;
 
 use super::connect::{ConnectTimeout, Moments, Stage};
-use super::lookup::LookupError;
+use super::name_servers::LookupError;
 use crate::model::{Failure, FailureKind, Phase};
 
 /// EMFILE and ENFILE: no file descriptor is left, in this process or on this machine. The standard library has no kind for them.

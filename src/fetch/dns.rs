@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::connect::Dial;
-use super::lookup::{LookupError, System};
+use super::lookup::System;
+use super::name_servers::LookupError;
 use super::options::NameServers;
 use super::proxy::ProxyRules;
 use super::route::Routes;

@@ -10,7 +10,7 @@ use url::{Host, Url};
 
 use super::dns;
 use super::error::FetchError;
-use super::lookup::LookupError;
+use super::name_servers::LookupError;
 use super::options::{AddressRule, FetchOptions};
 use super::proxy::ProxyRules;
 use crate::model::{Failure, FailureKind};

@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! exchange ─► route, keep ─► client (reqwest) ─► connect ─► dns, proxy, tls
-//!     │                            │
+//!     │                            │                       └► lookup ─► name_servers
 //!     ▼                            ▼
 //!   limits                     response ─► body ─► decode ─► text, spool
 //!
+//!   guard: which addresses may be connected to, asked by route and dns
 //!   classify: what an error of any of them means
 //! ```
 
@@ -21,6 +22,7 @@ mod guard;
 mod keep;
 mod limits;
 mod lookup;
+mod name_servers;
 mod options;
 mod proxy;
 mod response;
