@@ -1,6 +1,8 @@
 //! Names that a scripted name server knows, does not know, or will not talk about.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future::join_all;
 use hickory_resolver::proto::rr::RecordType;
@@ -69,23 +71,28 @@ async fn that_a_name_does_not_exist_is_remembered() {
 
 #[tokio::test]
 async fn that_a_name_server_failed_is_not_remembered() {
-    let names = NameServer::start(|name, _, nth| match name {
-        // Two attempts, as resolv.conf(5) has it.
-        "servfail.test." if nth <= 2 => Say::Failure,
-        "silence.test." if nth <= 1 => Say::Silence,
+    let recovered = Arc::new(AtomicBool::new(false));
+    let has_recovered = Arc::clone(&recovered);
+    let names = NameServer::start(move |name, _, _| match name {
+        "servfail.test." if !has_recovered.load(Ordering::Relaxed) => Say::Failure,
+        "silence.test." if !has_recovered.load(Ordering::Relaxed) => Say::Silence,
         _ => Say::Addresses(vec![HERE]),
     })
     .await;
     let server = server().await;
-    let options = FetchOptions { connect_timeout: Duration::from_millis(300), ..asking(&names) };
+    let options = FetchOptions { connect_timeout: Duration::from_secs(1), ..asking(&names) };
     let transport = transport(options);
     for (host, expected) in [("servfail.test", FailureKind::DnsServfail), ("silence.test", FailureKind::DnsTimeout)] {
         let (failed, other) =
             tokio::join!(transport.exchange(get(url(host, &server))), transport.exchange(get(url("b.test", &server))));
         assert_eq!(kind(&failed), expected, "{}", message(&failed));
         assert_eq!(text(other), "x", "a name server that hangs for one name holds no other up");
+        recovered.store(true, Ordering::Relaxed);
         assert_eq!(text(transport.exchange(get(url(host, &server))).await), "x", "{host}");
+        recovered.store(false, Ordering::Relaxed);
     }
+    let asked = names.asked().iter().filter(|(name, _)| name == "servfail.test.").count();
+    assert_eq!(asked, 6, "of each family two attempts, as resolv.conf(5) has it, and then one");
 }
 
 #[tokio::test]

@@ -178,7 +178,7 @@ async fn a_certificate_for_a_name_is_not_one_for_an_address() {
 #[tokio::test]
 async fn a_handshake_that_is_not_answered_ends_with_the_connect_timeout() {
     let server = Server::start_raw([Reply::bytes("")]).await;
-    let options = FetchOptions { connect_timeout: Duration::from_millis(100), ..resolved(&server) };
+    let options = FetchOptions { connect_timeout: Duration::from_millis(500), ..resolved(&server) };
     let exchange = transport(options).exchange(get(url(&server))).await;
     assert_eq!(kind(&exchange), FailureKind::ConnectTimeout);
     assert!(message(&exchange).contains("TLS handshake"), "{}", message(&exchange));
