@@ -10,9 +10,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
 
 use super::options::Template;
-use super::shown::{kept, quoted, redacted};
+use super::shown::{kept, quoted};
 use super::url::parse_url;
-use crate::model::{BadLine, Failure, FailureKind, Job, Overrides, Request};
+use crate::model::{BadLine, Failure, FailureKind, Job, Overrides, Request, redact};
 
 /// What one line asks for; what it leaves open comes from the template.
 #[derive(Debug, Default)]
@@ -59,7 +59,7 @@ impl<'a> Defaults<'a> {
         let mut request = Request { method, url, headers, body, overrides: asked.overrides };
         request.take_userinfo();
         let has_another_form = asked.url != request.url.as_str();
-        Job { asked: has_another_form.then(|| redacted(&asked.url).into()), ..Job::new(request) }
+        Job { asked: has_another_form.then(|| redact(&asked.url).into()), ..Job::new(request) }
     }
 
     fn json_headers(&self) -> &Arc<HeaderMap> {

@@ -8,7 +8,7 @@ use super::error::InputError;
 use super::format::Hint;
 use super::lines::{LINE_LIMIT, Line, Lines};
 use super::options::{InputFormat, InputOptions, Source};
-use super::shown::{self, kept_bytes};
+use super::shown::{self, is_harmless, kept_bytes};
 use super::stream::{End, Sink};
 use super::{jsonl, source, text};
 use crate::model::{Failure, FailureKind, Job, Place};
@@ -121,7 +121,9 @@ fn not_utf8(line: &[u8], at: usize) -> Job {
         line[at]
     );
     let mut job = bad(kept_bytes(line), Failure::new(FailureKind::InputInvalidUtf8, message));
-    if let Err(bad) = &mut job.request {
+    if let Err(bad) = &mut job.request
+        && is_harmless(line)
+    {
         bad.raw = Some(bytes::Bytes::copy_from_slice(line));
     }
     job

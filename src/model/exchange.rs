@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode, Version};
 
-use super::{Body, Failure, Record};
+use super::{Body, Failure, Record, redact};
 
 /// All that is known of one exchange when it is over.
 ///
@@ -107,7 +107,7 @@ impl Response {
             Body::Binary(bytes) => record.body_base64 = Some(super::Base64(bytes)),
             Body::File(path) => record.body_file = Some(path),
         }
-        let headers = super::Headers(self.headers);
+        let headers = super::Headers(redact::response(self.headers));
         record.content_type = headers.get(http::header::CONTENT_TYPE).map(std::borrow::Cow::into_owned);
         record.headers = Some(headers);
     }

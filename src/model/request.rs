@@ -1,16 +1,18 @@
 //! One request to send: what a line asks for, or the hop that a redirect made of it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method};
 use url::Url;
 
-use super::StatusSet;
+use super::{StatusSet, redacted};
 
-/// A request, ready to send. Cheap to clone but for its URL.
-#[derive(Debug, Clone)]
+/// A request, ready to send. Cheap to clone but for its URL. Its `Debug` shows no secret: of fields only names, of the body only
+/// its length.
+#[derive(Clone)]
 pub struct Request {
     /// The method.
     pub method: Method,
@@ -65,20 +67,21 @@ impl Request {
     }
 }
 
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("url", &redacted(&self.url))
+            .field("headers", &self.headers.keys().map(HeaderName::as_str).collect::<Vec<_>>())
+            .field("body", &self.body.as_ref().map(Bytes::len))
+            .field("overrides", &self.overrides)
+            .finish()
+    }
+}
+
 /// Undoes percent-encoding (RFC 3986, section 2.1).
 fn percent_decode(text: &str) -> Vec<u8> {
     percent_encoding::percent_decode_str(text).collect()
-}
-
-/// The URL as text, without a secret: a password in it is replaced by `***`.
-pub fn redacted(url: &Url) -> String {
-    if url.password().is_none() && url.username().is_empty() {
-        return url.as_str().to_owned();
-    }
-    let mut url = url.clone();
-    let covered = url.set_username("***").and_then(|()| url.set_password(None));
-    covered.expect("a URL that has userinfo can change it");
-    url.into()
 }
 
 #[cfg(test)]
@@ -91,11 +94,15 @@ mod tests {
         assert_eq!(request.url.as_str(), "http://h.example/x");
         // base64 of "al:ice:s cret"
         assert_eq!(request.headers["authorization"], "Basic YWw6aWNlOnMgY3JldA==");
+        assert!(request.headers["authorization"].is_sensitive());
     }
 
     #[test]
-    fn a_password_is_never_shown() {
-        let url = "http://alice:secret@h.example/x".parse().expect("a URL");
-        assert_eq!(redacted(&url), "http://***@h.example/x");
+    fn what_is_printed_for_debugging_has_no_secret() {
+        let mut request = Request::new("http://u:canary@h.example/?token=canary".parse().expect("a URL"));
+        request.body = Some(Bytes::from_static(b"canary"));
+        let shown = format!("{:?}", crate::model::Job::new(request));
+        assert!(shown.contains("http://h.example/?token=***") && shown.contains("authorization"), "{shown}");
+        assert!(!shown.contains("canary") && !shown.contains("dTpjYW5hcnk"), "{shown}");
     }
 }

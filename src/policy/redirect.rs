@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 use url::Url;
 
 use super::JobState;
-use crate::model::{Exchange, Failure, FailureKind, Headers, Origin, Request};
+use crate::model::{Exchange, Failure, FailureKind, Headers, Origin, Request, redact, redacted};
 
 /// How redirects are followed.
 #[derive(Debug, Clone)]
@@ -55,16 +55,15 @@ impl RedirectPolicy {
     }
 
     fn follow(&self, job: &JobState, status: StatusCode, url: Url) -> Result<Request, Failure> {
-        let hops = job.history.as_ref().map_or(&[][..], |history| &history.hops);
+        let hops = job.history.as_ref().map_or(0, |history| history.hops.len());
         let refuse = |kind, message: String| Err(Failure::new(kind, message));
-        if hops.len() >= usize::try_from(self.limit).unwrap_or(usize::MAX) {
+        if hops >= usize::try_from(self.limit).unwrap_or(usize::MAX) {
             return refuse(FailureKind::RedirectLimit, format!("more than {} redirects", self.limit));
         }
         let request = redirected(&job.request, status, url, self.trust_location)?;
-        let is_again = |method: &str, url: &str| method == request.method.as_str() && url == request.url.as_str();
-        let current = is_again(job.request.method.as_str(), job.request.url.as_str());
-        if current || hops.iter().any(|hop| is_again(&hop.method, &hop.url)) {
-            return refuse(FailureKind::RedirectLoop, format!("redirected back to {}", request.url));
+        let mut before = job.followed().chain([(&job.request.method, &job.request.url)]);
+        if before.any(|asked| asked == (&request.method, &request.url)) {
+            return refuse(FailureKind::RedirectLoop, format!("redirected back to {}", redacted(&request.url)));
         }
         Ok(request)
     }
@@ -83,7 +82,7 @@ fn location(headers: &HeaderMap, base: &Url) -> Option<Result<Url, Failure>> {
         return invalid("the Location is empty".to_owned());
     }
     match base.join(&text) {
-        Err(error) => invalid(format!("the Location {:?} is not a URL: {error}", shortened(&text))),
+        Err(error) => invalid(format!("the Location {:?} is not a URL: {error}", shortened(&redact(&text)))),
         Ok(url) if !matches!(url.scheme(), "http" | "https") => {
             let message = format!("the Location has the scheme `{}`; http and https are followed", url.scheme());
             Some(Err(Failure::new(FailureKind::RedirectScheme, message)))
@@ -172,8 +171,7 @@ fn shortened(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Body, ExchangeRecord, Job, Response, Timing};
-    use crate::policy::state::History;
+    use crate::model::{Body, Job, Response, Timing};
 
     /// A job that has just asked `method url`, with one field of each sort.
     fn job(method: &str, url: &str) -> JobState {
@@ -340,6 +338,28 @@ mod tests {
     }
 
     #[test]
+    fn secrets_are_compared_whole_and_shown_covered() {
+        let url = |token: &str| format!("http://a.example/?token={token}");
+        let mut job = job("GET", &url("canary"));
+        let exchange = answer(302, &[&url("other")]);
+        let next = followed(&job, &exchange);
+        let now = std::time::Instant::now();
+        job.hop(next, &exchange, now, now);
+        for (location, kind) in [
+            (url("canary"), FailureKind::RedirectLoop),
+            ("http://u:canary@[::1".to_owned(), FailureKind::RedirectInvalidLocation),
+        ] {
+            match decide(&job, &answer(302, &[&location])) {
+                Decision::Refuse(failure) => {
+                    assert_eq!(failure.kind, kind);
+                    assert!(failure.message.contains("***") && !failure.message.contains("canary"), "{failure}");
+                }
+                other => panic!("not refused: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
     fn a_redirect_without_a_location_is_an_ordinary_response() {
         assert!(matches!(decide(&job("GET", "http://a.example/"), &answer(302, &[])), Decision::None));
         assert!(matches!(decide(&job("GET", "http://a.example/"), &answer(304, &["/x"])), Decision::None));
@@ -347,11 +367,12 @@ mod tests {
 
     #[test]
     fn loops_and_the_limit_end_the_chain() {
-        let hop = |url: &str| ExchangeRecord { method: "GET".into(), url: url.into(), ..ExchangeRecord::default() };
-        let mut job = job("GET", "http://a.example/2");
-        let mut history = History::new(std::time::Instant::now(), std::time::SystemTime::UNIX_EPOCH);
-        history.hops = vec![hop("http://a.example/0"), hop("http://a.example/1")];
-        job.history = Some(Box::new(history));
+        let mut job = job("GET", "http://a.example/0");
+        for location in ["/1", "/2"] {
+            let next = followed(&job, &answer(302, &[location]));
+            let now = std::time::Instant::now();
+            job.hop(next, &answer(302, &[location]), now, now);
+        }
         assert_eq!(refused(&job, &answer(302, &["/0"])), FailureKind::RedirectLoop);
         followed(&job, &answer(302, &["/3"]));
         let policy = RedirectPolicy { limit: 2, ..RedirectPolicy::default() };

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use http::Method;
 use serde_json::{Map, Value};
+use url::Url;
 
 use super::{Ending, Policy};
 use crate::expect;
@@ -46,6 +48,8 @@ pub(crate) struct History {
     pub spent: Duration,
     /// Exchanges of the current attempt that a redirect followed.
     pub hops: Vec<ExchangeRecord>,
+    /// What they asked for: their URLs as they were sent, to find loops by.
+    asked: Vec<(Method, Url)>,
     /// Attempts that a retry followed.
     pub attempts: Vec<ExchangeRecord>,
     /// The request of the line, where a redirect has made another one of it.
@@ -60,6 +64,7 @@ impl History {
             waited: Duration::ZERO,
             spent: Duration::ZERO,
             hops: Vec::new(),
+            asked: Vec::new(),
             attempts: Vec::new(),
             first_request: None,
         }
@@ -93,6 +98,11 @@ impl JobState {
         self.history.as_ref().is_none_or(|history| history.hops.is_empty())
     }
 
+    /// What the exchanges of this attempt asked for that a redirect followed.
+    pub(super) fn followed(&self) -> impl Iterator<Item = (&Method, &Url)> {
+        self.history.iter().flat_map(|history| history.asked.iter().map(|(method, url)| (method, url)))
+    }
+
     /// Attempts that have failed and were repeated.
     pub(super) fn retries(&self) -> usize {
         self.history.as_ref().map_or(0, |history| history.attempts.len())
@@ -111,6 +121,7 @@ impl JobState {
         let history = self.account(exchange, left, now);
         history.spent += exchange.timing.total;
         history.hops.push(past);
+        history.asked.push((current.method.clone(), current.url.clone()));
         history.first_request.get_or_insert_with(|| Box::new(current));
     }
 
@@ -121,6 +132,7 @@ impl JobState {
         past.hops = attempt_hops(std::mem::take(&mut history.hops), &past);
         past.followed_by = Some(format!("retry: {reason}"));
         history.spent = Duration::ZERO;
+        history.asked.clear();
         history.attempts.push(past);
         if let Some(first) = history.first_request.take() {
             self.request = *first;
