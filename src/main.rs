@@ -18,10 +18,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
+    app::hide_panic_messages();
     let words: Vec<_> = std::env::args_os().collect();
-    let settings = match cli::settings(&words, &cli::Process::current()) {
+    let process = cli::Process::current();
+    let settings = match cli::settings(&words, &process) {
         Ok(settings) => settings,
-        Err(error) => return cli::say(&error),
+        Err(error) => return cli::say(&error, &words, &process),
     };
     let screen = Screen::default();
     cli::log::start(&settings.log, &screen);

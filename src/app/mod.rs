@@ -1,6 +1,7 @@
 //! One run of the program: opens what it needs, gathers, sums up, and says how it ended.
 
 mod dry_run;
+mod fault;
 mod gathering;
 mod limits;
 mod reader;
@@ -16,6 +17,7 @@ use gather::report::{self, Output, OutputError, Screen};
 use tracing::warn;
 
 use crate::cli::{OutputSettings, Settings};
+pub(crate) use fault::hide_panic_messages;
 use gathering::Gathering;
 use stop::{Reason, Signals, Stop};
 

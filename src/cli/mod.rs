@@ -11,10 +11,12 @@ mod settings;
 mod values;
 mod variables;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write as _};
 
 use clap::CommandFactory;
 use clap::error::ErrorKind;
+use gather::report::{escape, is_unsafe};
 
 pub(crate) use process::Process;
 pub(crate) use settings::{OutputSettings, ProgressForm, Rules, Settings, Talk};
@@ -29,7 +31,19 @@ pub(crate) fn settings(words: &[OsString], process: &Process) -> Result<Settings
 }
 
 /// Prints what clap has to say, whether an error or help, and gives its exit code. A closed stream is no error.
-pub(crate) fn say(error: &clap::Error) -> std::process::ExitCode {
-    let _ = error.print();
+///
+/// An error may repeat any of the words and variables. If one of them could act on the terminal, the error is escaped and has no
+/// colours, as these cannot be told from what the words do.
+pub(crate) fn say(error: &clap::Error, words: &[OsString], process: &Process) -> std::process::ExitCode {
+    let acts = |word: &OsStr| word.to_string_lossy().contains(is_unsafe);
+    let _ = if error.use_stderr() && (words.iter().any(|word| acts(word)) || process.values_read().any(acts)) {
+        io::stderr().write_all(escaped_lines(&error.to_string()).as_bytes())
+    } else {
+        error.print()
+    };
     std::process::ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+fn escaped_lines(text: &str) -> String {
+    text.lines().map(|line| escape(line).into_owned() + "\n").collect()
 }

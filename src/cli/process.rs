@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 
 use console::Term;
+use gather::model::Secret;
 
 /// What the process finds when it starts.
 ///
@@ -12,7 +13,7 @@ use console::Term;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Process {
     /// The environment.
-    pub(super) variables: HashMap<OsString, OsString>,
+    pub(super) variables: HashMap<OsString, Secret<OsString>>,
     /// Whether standard input is a terminal.
     pub(crate) stdin_is_terminal: bool,
     /// Standard output, if it is a terminal.
@@ -32,7 +33,7 @@ impl Process {
     /// The real one.
     pub(crate) fn current() -> Self {
         Self {
-            variables: std::env::vars_os().collect(),
+            variables: std::env::vars_os().map(|(name, value)| (name, value.into())).collect(),
             stdin_is_terminal: std::io::stdin().is_terminal(),
             stdout: Terminal::at(&std::io::stdout(), &Term::stdout()),
             stderr: Terminal::at(&std::io::stderr(), &Term::stderr()),
@@ -44,9 +45,18 @@ impl Process {
         self.variable_or_empty(name).filter(|value| !value.is_empty())
     }
 
+    /// The values of all variables that this program may read, and so may repeat in a message.
+    pub(crate) fn values_read(&self) -> impl Iterator<Item = &OsStr> {
+        let is_read = |name: &OsStr| {
+            let name = name.to_string_lossy().to_ascii_lowercase();
+            name.starts_with("gather_") || name.ends_with("_proxy") || name == "rust_log"
+        };
+        self.variables.iter().filter(move |(name, _)| is_read(name)).map(|(_, value)| value.expose().as_os_str())
+    }
+
     /// The value of an environment variable, which may be empty.
     pub(crate) fn variable_or_empty(&self, name: &str) -> Option<&OsStr> {
-        self.variables.get(OsStr::new(name)).map(OsString::as_os_str)
+        self.variables.get(OsStr::new(name)).map(|value| value.expose().as_os_str())
     }
 }
 
@@ -61,7 +71,7 @@ impl Terminal {
 impl Process {
     /// A process without terminals that has these variables.
     pub(crate) fn with(variables: &[(&str, &str)]) -> Self {
-        let variables = variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let variables = variables.iter().map(|&(name, value)| (name.into(), OsString::from(value).into())).collect();
         Self { variables, ..Self::default() }
     }
 }

@@ -146,11 +146,17 @@ fn name_variables(mut error: clap::Error, stand_ins: &[StandIn]) -> clap::Error 
 
 #[cfg(test)]
 mod tests {
+    use gather::model::Secret;
+
     use super::*;
 
     fn args(words: &[&str], variables: &[(&str, &str)]) -> Result<Args, String> {
         let words: Vec<_> = std::iter::once("gather").chain(words.iter().copied()).map(OsString::from).collect();
         parse(&words, &Process::with(variables)).map_err(|error| error.to_string())
+    }
+
+    fn secret(text: &str) -> Secret<String> {
+        text.to_owned().into()
     }
 
     fn parsed(words: &[&str], variables: &[(&str, &str)]) -> Args {
@@ -171,7 +177,7 @@ mod tests {
         let variables = [("GATHER_CONCURRENCY", "7"), ("GATHER_HEADER", "a: 1")];
         let args = parsed(&["-c", "3", "-H", "b: 2"], &variables);
         assert_eq!(args.fan_out.concurrency.get(), 3);
-        assert_eq!(args.request.headers, ["b: 2"]);
+        assert_eq!(args.request.headers, ["b: 2"].map(secret));
     }
 
     #[test]
@@ -196,15 +202,15 @@ mod tests {
     #[test]
     fn a_repeated_option_takes_one_value_a_line_and_a_body_is_never_cut() {
         let args = parsed(&[], &[("GATHER_HEADER", "a: 1\nb: 2\n"), ("GATHER_JSON", "[1,\n2]")]);
-        assert_eq!(args.request.headers, ["a: 1", "b: 2"]);
-        assert_eq!(args.request.json, ["[1,\n2]"]);
+        assert_eq!(args.request.headers, ["a: 1", "b: 2"].map(secret));
+        assert_eq!(args.request.json, ["[1,\n2]"].map(secret));
     }
 
     #[test]
     fn an_empty_variable_is_none_but_for_a_proxy() {
         let args = parsed(&[], &[("GATHER_CONCURRENCY", ""), ("GATHER_PROXY", "")]);
         assert_eq!(args.fan_out.concurrency.get(), 64);
-        assert_eq!(args.network.proxy.as_deref(), Some(""));
+        assert_eq!(args.network.proxy, Some(secret("")));
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::model::Secret;
+
 /// What the HTTP transport can be told; the defaults are those of the command line.
 #[derive(Debug, Clone)]
 pub struct FetchOptions {
@@ -91,9 +93,9 @@ pub enum Bodies {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Proxies {
     /// For `http` URLs.
-    pub http: Option<Url>,
+    pub http: Option<Secret<Url>>,
     /// For `https` URLs.
-    pub https: Option<Url>,
+    pub https: Option<Secret<Url>>,
     /// Hosts that are reached directly, in the form of `NO_PROXY`: names (and their subdomains), addresses, CIDR blocks, `*`.
     pub bypass: String,
 }

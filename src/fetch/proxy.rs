@@ -42,14 +42,14 @@ impl ProxyRules {
         let mut for_client = Vec::new();
         let bypass = NoProxy::from_string(&proxies.bypass);
         if let Some(url) = &proxies.http {
-            let url = checked(url)?;
+            let url = checked(url.expose())?;
             let proxy = Proxy::http(url.clone()).map_err(|error| unusable(&url, &error.without_url()))?;
             for_client.push(proxy.no_proxy(bypass.clone()));
             ends.extend(end(&url));
             matcher = matcher.http(String::from(url));
         }
         if let Some(url) = &proxies.https {
-            let url = checked(url)?;
+            let url = checked(url.expose())?;
             let proxy = Proxy::https(url.clone()).map_err(|error| unusable(&url, &error.without_url()))?;
             for_client.push(proxy.no_proxy(bypass));
             ends.extend(end(&url));
@@ -101,7 +101,8 @@ mod tests {
     use super::*;
 
     fn rules(bypass: &str) -> ProxyRules {
-        let http = Some("http://user:secret@proxy.example:3128".parse().expect("a URL"));
+        let http = "http://user:secret@proxy.example:3128".parse::<Url>().expect("a URL");
+        let http = Some(http.into());
         ProxyRules::new(&Proxies { http, https: None, bypass: bypass.into() }).expect("a good proxy").0
     }
 
@@ -130,7 +131,8 @@ mod tests {
 
     #[test]
     fn a_proxy_that_would_silently_not_be_used_is_refused_without_its_password() {
-        let https = Some("ftp://user:secret@proxy.example".parse().expect("a URL"));
+        let https = "ftp://user:secret@proxy.example".parse::<Url>().expect("a URL");
+        let https = Some(https.into());
         let error = ProxyRules::new(&Proxies { http: None, https, bypass: String::new() }).expect_err("not a proxy");
         let text = error.to_string();
         assert!(text.contains("ftp://***@proxy.example") && text.contains("socks5h"), "{text}");

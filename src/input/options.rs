@@ -1,15 +1,18 @@
 //! What the input can be told.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method};
 use url::Url;
 
-/// Where lines come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use crate::model::{redact, redacted};
+
+/// Where lines come from. The `Debug` of a URL shows it as a record does.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Source {
     /// A file, read as a stream; `.gz` and `.zst` are unpacked.
     File(PathBuf),
@@ -17,6 +20,16 @@ pub enum Source {
     Stdin,
     /// One URL, given as an argument. Its job has no place.
     Url(String),
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Stdin => f.write_str("Stdin"),
+            Self::Url(url) => f.debug_tuple("Url").field(&redact(url)).finish(),
+        }
+    }
 }
 
 /// The form of lines.
@@ -37,8 +50,8 @@ pub struct InputOptions {
     pub template: Template,
 }
 
-/// What a line that does not set its own asks for.
-#[derive(Debug, Clone, Default)]
+/// What a line that does not set its own asks for. Its `Debug` shows no secret.
+#[derive(Clone, Default)]
 pub struct Template {
     /// The method; `None`: GET, or POST where there is a body.
     pub method: Option<Method>,
@@ -49,6 +62,17 @@ pub struct Template {
     /// What relative URLs are relative to, as in a browser (RFC 3986, section 5): with `https://api.example.com/v1/`, a line
     /// `users` asks for `/v1/users` and a line `/users` for `/users`; without the slash at its end, `v1` is replaced.
     pub base_url: Option<Url>,
+}
+
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Template")
+            .field("method", &self.method)
+            .field("headers", &self.headers.keys().map(HeaderName::as_str).collect::<Vec<_>>())
+            .field("body", &self.body.as_ref().map(Bytes::len))
+            .field("base_url", &self.base_url.as_ref().map(redacted))
+            .finish()
+    }
 }
 
 /// An argument as the command line takes it: `-`, a URL with `http://` or `https://`, else the name of a file.

@@ -10,10 +10,8 @@ mod retry;
 mod talk;
 mod time;
 
-use std::ffi::OsString;
-
 use clap::{Parser, ValueEnum};
-use gather::input::InputFormat;
+use gather::input::{InputFormat, Source};
 
 pub(crate) use fan_out::FanOut;
 pub(crate) use network::Network;
@@ -65,7 +63,7 @@ pub(crate) struct Args {
     /// What begins with `http://` or `https://` is a URL, anything else a file, also with `--base-url`. Several sources are
     /// read one after the other as if they were one list. None: standard input, unless that is a terminal.
     #[arg(value_name = "SOURCE")]
-    pub(crate) sources: Vec<OsString>,
+    pub(crate) sources: Vec<Source>,
 
     /// How lines are read [default: by file name and first byte].
     ///

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use gather::fetch::{ConnectTo, ResolveEntry};
+use gather::model::Secret;
 
 use crate::cli::values;
 
@@ -15,7 +16,7 @@ pub(crate) struct Network {
     /// Schemes are `http`, `https`, `socks5` and `socks5h` (the proxy looks names up). As in curl, the scheme is `http` and the
     /// port 1080 (`https`: 443) where they are not given, and it wins over `http_proxy`, `HTTPS_PROXY` and `ALL_PROXY`.
     #[arg(short = 'x', long, value_name = "PROXY")]
-    pub(crate) proxy: Option<String>,
+    pub(crate) proxy: Option<Secret<String>>,
 
     /// Hosts reached without a proxy.
     ///

@@ -1,7 +1,8 @@
 //! What to ask for, for every line that does not say it itself.
 //!
-//! Values that may hold a secret are plain text here and are judged in `resolve`, which does not repeat them in a message.
+//! Values that may hold a secret are judged in `resolve`, which does not repeat them in a message.
 
+use gather::model::Secret;
 use http::Method;
 
 use crate::cli::values;
@@ -18,7 +19,7 @@ pub(crate) struct Request {
     /// As in curl, `Name;` sends the header without a value, and `Name:` takes back one that would be sent by default
     /// (`Content-Type`, `User-Agent`). `@FILE` reads one header a line, `@-` from standard input.
     #[arg(short = 'H', long = "header", value_name = "HEADER")]
-    pub(crate) headers: Vec<String>,
+    pub(crate) headers: Vec<Secret<String>>,
 
     /// Body to send, as a form; `@FILE` reads it.
     ///
@@ -26,27 +27,27 @@ pub(crate) struct Request {
     /// NUL bytes of a file are left out, and several are joined with `&`. To send a file byte by byte, use --json with a
     /// --header of another Content-Type.
     #[arg(short, long, value_name = "DATA", conflicts_with = "json")]
-    pub(crate) data: Vec<String>,
+    pub(crate) data: Vec<Secret<String>>,
 
     /// JSON body to send; `@FILE` reads it.
     ///
     /// Sent as it is, with `Content-Type: application/json` and `Accept: application/json` unless --header says otherwise.
     /// Several are joined without anything between, as in curl.
     #[arg(long, value_name = "JSON")]
-    pub(crate) json: Vec<String>,
+    pub(crate) json: Vec<Secret<String>>,
 
     /// User and password for Basic authentication.
     ///
     /// `@FILE` reads them from the first line of a file. Sent to the host of each line, and not to another one that it
     /// redirects to.
     #[arg(short, long, value_name = "USER:PASSWORD", conflicts_with = "oauth2_bearer")]
-    pub(crate) user: Option<String>,
+    pub(crate) user: Option<Secret<String>>,
 
     /// Token for Bearer authentication.
     ///
     /// `@FILE` reads it from the first line of a file.
     #[arg(long, value_name = "TOKEN")]
-    pub(crate) oauth2_bearer: Option<String>,
+    pub(crate) oauth2_bearer: Option<Secret<String>>,
 
     /// User-Agent [default: gather/VERSION]; empty: none.
     #[arg(short = 'A', long, value_name = "TEXT")]
@@ -54,7 +55,7 @@ pub(crate) struct Request {
 
     /// What relative lines (`/health`) are relative to.
     #[arg(long, value_name = "URL")]
-    pub(crate) base_url: Option<String>,
+    pub(crate) base_url: Option<Secret<String>>,
 
     /// Redirects to follow; 0: none.
     #[arg(long, value_name = "N", default_value = "10", value_parser = values::limit)]

@@ -9,7 +9,6 @@ mod talk;
 #[cfg(test)]
 mod tests;
 
-use std::ffi::OsString;
 use std::num::NonZeroU64;
 
 use gather::engine::{Limits, Plan, WindowLimits};
@@ -49,9 +48,9 @@ pub(crate) fn resolve(args: &Args, process: &Process) -> Result<Settings, UsageE
     })
 }
 
-fn sources(words: &[OsString], process: &Process) -> Result<Vec<Source>, UsageError> {
-    if !words.is_empty() {
-        return Ok(words.iter().cloned().map(Source::from).collect());
+fn sources(given: &[Source], process: &Process) -> Result<Vec<Source>, UsageError> {
+    if !given.is_empty() {
+        return Ok(given.to_vec());
     }
     if process.stdin_is_terminal {
         return Err(UsageError("no list of URLs: give a file, a URL, or a pipe on standard input".to_owned()));

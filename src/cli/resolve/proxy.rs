@@ -1,6 +1,7 @@
 //! Which proxy is used for which URLs, by the rules of curl.
 
 use gather::fetch::Proxies;
+use gather::model::Secret;
 use url::Url;
 
 use super::UsageError;
@@ -20,7 +21,7 @@ pub(super) fn resolve(network: &Network, process: &Process) -> Result<Proxies, U
         None => first(process, &["no_proxy", "NO_PROXY"])?.map(|(_, list)| list).unwrap_or_default().to_owned(),
     };
     if let Some(text) = &network.proxy {
-        let proxy = Some(text.as_str()).filter(|text| !text.is_empty());
+        let proxy = Some(text.expose()).filter(|text| !text.is_empty());
         let proxy = proxy.map(|text| parse(text, "--proxy")).transpose()?;
         return Ok(Proxies { http: proxy.clone(), https: proxy, bypass });
     }
@@ -44,7 +45,7 @@ fn first<'a>(process: &'a Process, names: &[&'static str]) -> Result<Option<(&'s
 }
 
 /// The proxy that `text` means; `given_by` is the option or variable that it comes from.
-fn parse(text: &str, given_by: &str) -> Result<Url, UsageError> {
+fn parse(text: &str, given_by: &str) -> Result<Secret<Url>, UsageError> {
     // The value may hold a password, so that it is shown only without userinfo.
     let wrong = |why: &str| {
         let shown = text.rsplit('@').next().unwrap_or_default();
@@ -66,7 +67,7 @@ fn parse(text: &str, given_by: &str) -> Result<Url, UsageError> {
     if !has_port && scheme != "https" {
         url.set_port(Some(DEFAULT_PORT)).expect("a URL with a host can have a port");
     }
-    Ok(url)
+    Ok(url.into())
 }
 
 #[cfg(test)]
@@ -83,7 +84,8 @@ mod tests {
 
     fn urls(words: &[&str], variables: &[(&str, &str)]) -> (Option<String>, Option<String>) {
         let proxies = proxies(words, variables).expect("valid proxies");
-        (proxies.http.map(Into::into), proxies.https.map(Into::into))
+        let shown = |url: Secret<Url>| url.expose().to_string();
+        (proxies.http.map(shown), proxies.https.map(shown))
     }
 
     fn both(url: &str) -> (Option<String>, Option<String>) {

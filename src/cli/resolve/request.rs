@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use gather::fetch::FetchOptions;
 use gather::input::Template;
+use gather::model::{Secret, redact};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
@@ -41,7 +42,7 @@ pub(super) fn resolve(args: &args::Request, stdin: &mut StandardInput) -> Result
         method: args.method.clone(),
         headers: Arc::new(given.fields),
         body,
-        base_url: args.base_url.as_deref().map(base_url).transpose()?,
+        base_url: args.base_url.as_ref().map(|url| base_url(url.expose())).transpose()?,
     };
     let user_agent = match &args.user_agent {
         _ if given.taken_back.contains(&header::USER_AGENT) => String::new(),
@@ -62,9 +63,9 @@ struct GivenHeaders {
 }
 
 impl GivenHeaders {
-    fn read(values: &[String], stdin: &mut StandardInput) -> Result<Self, UsageError> {
+    fn read(values: &[Secret<String>], stdin: &mut StandardInput) -> Result<Self, UsageError> {
         let mut given = Self::default();
-        for value in values {
+        for value in values.iter().map(Secret::expose) {
             match at_file::read_text("--header", value, stdin)? {
                 None => given.add(value)?,
                 Some(text) => {
@@ -127,7 +128,7 @@ fn body(
         given.add_default(header::CONTENT_TYPE, "application/json");
         given.add_default(header::ACCEPT, "application/json");
         let mut body = Vec::new();
-        for value in &args.json {
+        for value in args.json.iter().map(Secret::expose) {
             body.extend(at_file::read("--json", value, stdin)?.unwrap_or_else(|| value.clone().into()));
         }
         return Ok(Some(body.into()));
@@ -137,7 +138,7 @@ fn body(
     }
     given.add_default(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
     let mut parts = Vec::new();
-    for value in &args.data {
+    for value in args.data.iter().map(Secret::expose) {
         parts.push(match at_file::read("--data", value, stdin)? {
             None => value.clone().into(),
             Some(mut bytes) => {
@@ -151,7 +152,7 @@ fn body(
 
 fn authorization(args: &args::Request, stdin: &mut StandardInput) -> Result<Option<HeaderValue>, UsageError> {
     let text = if let Some(user) = &args.user {
-        let pair = at_file::read_secret("--user", user, stdin)?;
+        let pair = at_file::read_secret("--user", user.expose(), stdin)?;
         if !pair.contains(':') {
             return Err(UsageError(
                 "--user has no password: it is written `user:password`, or `user:` for none".into(),
@@ -159,7 +160,7 @@ fn authorization(args: &args::Request, stdin: &mut StandardInput) -> Result<Opti
         }
         format!("Basic {}", STANDARD.encode(pair))
     } else if let Some(token) = &args.oauth2_bearer {
-        let token = at_file::read_secret("--oauth2-bearer", token, stdin)?;
+        let token = at_file::read_secret("--oauth2-bearer", token.expose(), stdin)?;
         if token.trim().is_empty() {
             return Err(UsageError("--oauth2-bearer is empty: a token is needed".to_owned()));
         }
@@ -174,10 +175,10 @@ fn authorization(args: &args::Request, stdin: &mut StandardInput) -> Result<Opti
 }
 
 fn base_url(text: &str) -> Result<Url, UsageError> {
-    // It may hold a password.
-    let shown = if text.contains('@') { "its value".to_owned() } else { format!("{text:?}") };
-    let wrong =
-        |why: String| UsageError(format!("--base-url: {shown} {why}; it is written `https://api.example.com/v1/`"));
+    let wrong = |why: String| {
+        let shown = redact(text);
+        UsageError(format!("--base-url: {shown:?} {why}; it is written `https://api.example.com/v1/`"))
+    };
     let url = Url::parse(text).map_err(|error| wrong(format!("is not a URL ({error})")))?;
     match url.scheme() {
         "http" | "https" => Ok(url),

@@ -1,3 +1,4 @@
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -26,7 +27,8 @@ fn refusal(words: &[&str]) -> String {
 }
 
 fn sources_of(words: &[&str]) -> Vec<Source> {
-    sources(&words.iter().map(OsString::from).collect::<Vec<_>>(), &Process::default()).expect("sources")
+    sources(&words.iter().map(|word| OsString::from(word).into()).collect::<Vec<_>>(), &Process::default())
+        .expect("sources")
 }
 
 fn header(words: &[&str], name: &str) -> Option<String> {
@@ -198,7 +200,7 @@ fn a_terminal_is_no_list_unless_it_is_asked_for() {
     let terminal = Process { stdin_is_terminal: true, ..Process::default() };
     let message = sources(&[], &terminal).expect_err("a usage error").to_string();
     assert!(message.contains("standard input"), "{message}");
-    assert_eq!(sources(&["-".into()], &terminal), Ok(vec![Source::Stdin]));
+    assert_eq!(sources(&[Source::Stdin], &terminal), Ok(vec![Source::Stdin]));
 }
 
 #[test]
@@ -285,6 +287,24 @@ fn bad_credentials_are_refused_without_being_shown() {
         let result = settings_of(words, &Process::default());
         let Err(message) = result else { continue };
         assert!(message.contains(option) && !message.contains("canary"), "{message}");
+    }
+}
+
+#[test]
+fn what_is_printed_of_options_for_debugging_has_no_secret() {
+    let process = Process::with(&[("GATHER_HEADER", "X-Api-Key: canary"), ("ALL_PROXY", "http://u:canary@proxy")]);
+    for words in [
+        &["-u", "user:canary", "-H", "Cookie: canary", "-d", "canary"][..],
+        &["--oauth2-bearer", "canary", "-x", "u:canary@proxy", "--json", "canary"],
+        &["--base-url", "http://u:canary@h/?key=canary", "http://u:canary@h/?token=canary"],
+    ] {
+        let settings = settings_of(words, &process).expect("settings");
+        let words: Vec<_> = ["gather"].iter().chain(words).map(OsString::from).collect();
+        let args = cli::variables::parse(&words, &process).expect("arguments");
+        let shown = format!("{process:?} {args:?} {settings:?}");
+        for secret in ["canary", "dXNlcjpjYW5hcnk", "dTpjYW5hcnk"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
     }
 }
 

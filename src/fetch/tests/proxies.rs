@@ -5,7 +5,8 @@ use super::*;
 
 fn through(proxy: &str) -> FetchOptions {
     let url: Url = proxy.parse().expect("a URL");
-    let proxies = Proxies { http: Some(url.clone()), https: Some(url), bypass: "direct.localhost".into() };
+    let proxies =
+        Proxies { http: Some(url.clone().into()), https: Some(url.into()), bypass: "direct.localhost".into() };
     FetchOptions { proxies, ..FetchOptions::default() }
 }
 
@@ -61,4 +62,13 @@ async fn a_407_of_the_proxy_to_a_plain_request_is_a_response() {
     let proxy = Server::start([Reply::bytes("HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")]).await;
     let exchange = transport(through(&format!("http://{}/", proxy.address()))).exchange(get("http://a.invalid/")).await;
     assert_eq!(whole(exchange).status.as_u16(), 407);
+}
+
+#[tokio::test]
+async fn what_is_printed_for_debugging_has_no_credentials() {
+    let options = through("http://al:secret@127.0.0.1:1/");
+    let shown = format!("{options:?} {:?}", transport(options.clone()));
+    for secret in ["secret", "YWw6c2VjcmV0"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
 }
