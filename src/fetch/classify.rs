@@ -13,7 +13,7 @@ use url::Url;
 
 use super::connect::{ConnectTimeout, Moments, Stage};
 use super::name_servers::LookupError;
-use crate::model::{Failure, FailureKind, Phase};
+use crate::model::{Failure, FailureKind, Phase, escape};
 
 /// EMFILE and ENFILE: no file descriptor is left, in this process or on this machine. The standard library has no kind for them.
 const OUT_OF_DESCRIPTORS: [i32; 2] = [24, 23];
@@ -45,22 +45,9 @@ pub(super) fn is_out_of_descriptors(error: &io::Error) -> bool {
     error.raw_os_error().is_some_and(|code| OUT_OF_DESCRIPTORS.contains(&code))
 }
 
-/// Text without control characters and without characters that turn the direction of writing: both come out as escapes.
+/// Text in which nothing can act on a terminal.
 pub(super) fn clean(text: &str) -> String {
-    let odd = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if !text.contains(odd) {
-        return text.to_owned();
-    }
-    text.chars().fold(String::with_capacity(text.len() + 16), |mut out, c| {
-        if odd(c) {
-            out.extend(c.escape_default());
-        } else {
-            out.push(c);
-        }
-        out
-    })
+    escape(text).into_owned()
 }
 
 /// An error and what caused it, outermost first.

@@ -3,6 +3,7 @@
 //! Knows no library but `url`, `http`, `bytes` and `serde`; every other room speaks in these types.
 
 mod body;
+pub(crate) mod escape;
 mod exchange;
 mod failure;
 mod headers;
@@ -17,6 +18,7 @@ mod status;
 mod transport;
 
 pub use body::{Base64, Body};
+pub use escape::{escape, is_unsafe};
 pub use exchange::{Exchange, Response, Timing};
 pub use failure::{Failure, FailureKind, Phase};
 pub use headers::Headers;

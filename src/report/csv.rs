@@ -10,7 +10,7 @@ use std::io;
 use ::csv::{Terminator, WriterBuilder};
 
 use super::cell::Cell;
-use super::escape::escape;
+use super::escape;
 use super::records::Render;
 use crate::model::{Field, Record};
 

@@ -4,7 +4,7 @@ use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::escape::escape;
+use super::escape;
 use super::target::{RegularFile, Stream, Target};
 
 /// Why an output cannot be written to. Nothing was changed.

@@ -5,7 +5,6 @@
 
 mod cell;
 mod csv;
-mod escape;
 mod file;
 mod fit;
 mod format;
@@ -28,7 +27,6 @@ mod units;
 use std::fmt;
 use std::io;
 
-pub use escape::{escape, is_unsafe};
 pub use file::{OutputError, same_file};
 pub use format::{Format, ParseFormatError};
 pub use output::Output;
@@ -36,6 +34,8 @@ pub use output::Output;
 pub use progress::{Progress, ProgressState, Screen};
 pub use style::Style;
 pub use summary::Summary;
+
+pub use crate::model::{escape, is_unsafe};
 
 use crate::model::{Field, Record};
 use records::Records;

@@ -91,7 +91,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::report::escape::{any_text, is_unsafe};
+    use crate::model::escape::any_text;
+    use crate::report::is_unsafe;
 
     fn json(text: &str) -> String {
         let mut buffer = Vec::new();

@@ -8,7 +8,7 @@ use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Style;
-use super::escape::escape;
+use super::escape;
 use super::fit::columns;
 use super::style::Tone;
 use super::units::{count, rate, size_rate, time};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use super::Style;
-use super::escape::escape;
+use super::escape;
 use super::fit::{columns, wrap};
 use super::hosts::{HostCounts, Hosts};
 use super::style::Tone;

@@ -4,7 +4,7 @@ use std::io;
 
 use super::Style;
 use super::cell::Cell;
-use super::escape::escape;
+use super::escape;
 use super::fit::{columns, shorten_end, shorten_middle};
 use super::records::Render;
 use super::style::Tone;

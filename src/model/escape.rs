@@ -43,7 +43,7 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 
 /// Any text at all, with many of the characters that matter here (`any::<String>()` has no controls).
 #[cfg(test)]
-pub(super) fn any_text() -> impl proptest::strategy::Strategy<Value = String> {
+pub(crate) fn any_text() -> impl proptest::strategy::Strategy<Value = String> {
     use proptest::prelude::*;
 
     let unsafe_ones: Vec<char> = ('\0'..=char::MAX).filter(|&character| is_unsafe(character)).collect();
