@@ -14,6 +14,7 @@ mod redirects;
 mod regressions;
 mod retries;
 mod schema;
+mod secrets;
 mod stopping;
 mod support;
 mod terminal;
