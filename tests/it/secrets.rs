@@ -352,12 +352,36 @@ fn signed_lines(server: &Server) -> String {
     lines.join("\n") + "\n"
 }
 
+/// Runs the program on all of it, and looks at what the server saw and at what is shown.
+fn show_signed_lines(arguments: &[&str], filter: &str) {
+    let server = signing();
+    let mut list = signed_lines(&server).into_bytes();
+    list.extend(b"http://user:canary-userinfo@h/caf\xe9?token=canary-token\n\0http://user:canary-userinfo@h/\n");
+    let mut program = gather();
+    program.args(["--retry", "1", "-"]).args(arguments).env("RUST_LOG", filter);
+    program.arg(server.url("/x?sig=canary-token").replace("://", "://user:canary-userinfo@"));
+    let output = program.write_stdin(list).assert().code(1);
+    let output = output.get_output();
+    let context = format!("{arguments:?} {filter}");
+    assert_hidden(&output.stdout, &IN_URLS, &context);
+    assert_hidden(&output.stderr, &IN_URLS, &context);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("***"), "{context}: no URL is shown");
+    let log = server.log();
+    if arguments == ["--dry-run"] {
+        assert_eq!(log.connections(), 0);
+        return;
+    }
+    let whole = "/x?a=b&%74oken=canary-token;b&KEY=canary-token&back=http%3A%2F%2Fh%2F%3Fsig%3Dcanary-token";
+    assert!(log.targets().contains(&whole), "{context}: {:?}", log.targets());
+    assert!(log.mentions("X-Amz-Signature=canary-signature") || arguments.contains(&"--max-redirs"), "{context}");
+}
+
 #[test]
 fn secrets_in_urls_are_sent_whole_and_shown_nowhere() {
     let outputs = tempfile::tempdir().expect("a directory");
     let bodies = outputs.path().join("bodies");
-    let bodies = bodies.to_str().expect("a path in UTF-8");
-    for arguments in [
+    let directory = bodies.to_str().expect("a path in UTF-8");
+    let ways = [
         &["--format", "ndjson"][..],
         &["--format", "json", "-v"],
         &["--format", "csv", "-vv"],
@@ -365,48 +389,22 @@ fn secrets_in_urls_are_sent_whole_and_shown_nowhere() {
         &["--format", "text", "--color", "always", "-vvv"],
         &["--format", "ndjson", "--log-format", "json", "-vvv"],
         &["--format", "ndjson", "--max-redirs", "0"],
-        &["--format", "ndjson", "--output-dir", bodies],
+        &["--format", "ndjson", "--output-dir", directory],
         &["--format", "text", "--fields", "url,url_effective,headers,hops,attempts,error"],
         &["--dry-run"],
-    ] {
-        for filter in ["", "trace"] {
-            let server = signing();
-            let mut list = signed_lines(&server).into_bytes();
-            list.extend(
-                b"http://user:canary-userinfo@h/caf\xe9?token=canary-token\n\0http://user:canary-userinfo@h/\n",
-            );
-            let mut program = gather();
-            program.args(arguments).env("RUST_LOG", filter).args(["--retry", "1", "-"]);
-            program.arg(server.url("/x?sig=canary-token").replace("://", "://user:canary-userinfo@"));
-            let output = program.write_stdin(list).assert().code(1);
-            let output = output.get_output();
-            let context = format!("{arguments:?} {filter}");
-            assert_hidden(&output.stdout, &IN_URLS, &context);
-            assert_hidden(&output.stderr, &IN_URLS, &context);
-            assert!(String::from_utf8_lossy(&output.stdout).contains("***"), "{context}: no URL is shown");
-            if arguments == ["--dry-run"] {
-                continue;
+    ];
+    // Each waits for a retry, so they wait together.
+    std::thread::scope(|scope| {
+        for arguments in ways {
+            for filter in ["", "trace"] {
+                scope.spawn(move || show_signed_lines(arguments, filter));
             }
-            let log = server.log();
-            assert!(
-                log.targets().contains(
-                    &"/x?a=b&%74oken=canary-token;b&KEY=canary-token&back=http%3A%2F%2Fh%2F%3Fsig%3Dcanary-token"
-                ),
-                "{context}: {:?}",
-                log.targets()
-            );
-            assert!(
-                log.mentions("X-Amz-Signature=canary-signature") || arguments.contains(&"--max-redirs"),
-                "{context}"
-            );
         }
-    }
-    let names = |directory: &std::path::Path| -> Vec<_> {
-        let entries = std::fs::read_dir(directory).expect("a directory").flatten();
-        entries.map(|entry| entry.file_name().into_string().expect("UTF-8")).collect()
-    };
-    assert!(!names(&std::path::Path::new(bodies).join("000")).is_empty());
-    assert_hidden(names(&std::path::Path::new(bodies).join("000")).join("\n").as_bytes(), &IN_URLS, "names of files");
+    });
+    let entries = std::fs::read_dir(bodies.join("000")).expect("a directory with bodies").flatten();
+    let names: Vec<_> = entries.map(|entry| entry.file_name().into_string().expect("UTF-8")).collect();
+    assert!(!names.is_empty());
+    assert_hidden(names.join("\n").as_bytes(), &IN_URLS, "names of files");
 }
 
 #[test]

@@ -126,11 +126,16 @@ fn nothing_that_acts_on_a_terminal_is_shown_raw() {
     for arguments in [
         &["--format", "text"][..],
         &["--format", "text", "--fields", "url,content_type,headers,body,error"],
+        &["--format", "json", "--log-format", "json", "-vvv"],
         &["--format", "ndjson", "--log-format", "json"],
+        &["--dry-run"],
     ] {
         let mut program = gather();
-        let output =
-            program.args(["-vvv", "--color", "never", "--retry", "0"]).args(arguments).write_stdin(list.clone());
+        let output = program
+            .env("RUST_LOG", "trace")
+            .args(["-vvv", "--color", "never", "--retry", "0"])
+            .args(arguments)
+            .write_stdin(list.clone());
         let output = output.assert().code(1);
         let output = output.get_output();
         for (name, stream) in [("standard output", &output.stdout), ("standard error", &output.stderr)] {
@@ -138,13 +143,69 @@ fn nothing_that_acts_on_a_terminal_is_shown_raw() {
             let raw: Vec<&str> = text.lines().filter(|line| line.contains(acts)).collect();
             assert!(raw.is_empty(), "{arguments:?}: {name} has {raw:?}");
         }
-        assert!(String::from_utf8_lossy(&output.stdout).contains("u{1b}") || arguments.contains(&"ndjson"));
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let escapes = if arguments[1..].iter().any(|argument| argument.contains("json")) {
+            ["\\u001b", "\\u007f", "\\u009b", "\\u202e", "\\u2028"]
+        } else {
+            ["\\u{1b}", "\\u{7f}", "\\u{9b}", "\\u{202e}", "\\u{2028}"]
+        };
+        assert!(escapes.iter().all(|escape| stdout.contains(escape)), "{arguments:?}: {stdout}");
     }
 }
 
 #[test]
-fn a_name_of_a_file_is_not_shown_raw_either() {
-    let output = gather().arg(format!("missing{EVIL}")).assert().code(2);
-    let stderr = String::from_utf8_lossy(&output.get_output().stderr);
-    assert!(stderr.contains("missing") && !stderr.trim_end_matches('\n').contains(acts), "{stderr:?}");
+fn words_names_of_files_and_variables_are_not_shown_raw_either() {
+    let evil = format!("evil{EVIL}");
+    let file = format!("/missing/{evil}");
+    for arguments in [
+        &[&file[..]][..],
+        &["http://h/", "-o", &file],
+        &["http://h/", "--output-dir", "/dev/null", "--cacert", &file],
+        &["http://h/", "--output-dir", &format!("/dev/null/{evil}")],
+        &["http://h/", "--cert", &file],
+        &["http://h/", "-H", &format!("@{file}")],
+        &["http://h/", "--max-time", &evil],
+        &["http://h/", "--fields", &evil],
+        &["http://h/", "--retry-on", &evil],
+        &["http://h/", "--resolve", &format!("h:80:{evil}")],
+        &["http://h/", "--base-url", &evil],
+        &["http://h/", "-x", &format!("{evil}://h")],
+        &["http://h/", &format!("--{evil}")],
+        &["http://h/", &format!("--color={evil}")],
+    ] {
+        let output = gather().args(arguments).args(["--color", "never"]).assert().code(2);
+        let stderr = String::from_utf8_lossy(&output.get_output().stderr);
+        let raw = stderr.lines().find(|line| line.contains(acts));
+        assert!(stderr.contains("evil") && raw.is_none(), "{arguments:?}: {raw:?} in {stderr:?}");
+    }
+    for variable in ["GATHER_MAX_TIME", "GATHER_QUIET", "RUST_LOG", "http_proxy"] {
+        let value = if variable == "http_proxy" { format!("{evil}://h") } else { evil.clone() };
+        let output = gather().arg("http://h/").env(variable, value).assert().code(2);
+        let stderr = String::from_utf8_lossy(&output.get_output().stderr);
+        let raw = stderr.lines().find(|line| line.contains(acts));
+        assert!(stderr.contains(variable) && raw.is_none(), "{variable}: {raw:?} in {stderr:?}");
+    }
+}
+
+#[test]
+fn what_a_spreadsheet_would_run_is_text_in_a_table_unless_it_shall_be_raw() {
+    for start in ["=", "+", "-", "@", "\t=", "\r="] {
+        let text = format!("{start}1+1");
+        let field = text.trim_start().to_owned();
+        let server = Server::start(move |_| Reply::ok(&text).header("content-type", &field));
+        for (format, raw) in [("csv", false), ("tsv", false), ("csv", true)] {
+            let mut program = gather();
+            program.args(["--format", format, "--fields", "content_type,body", &server.url("/")]);
+            if raw {
+                program.arg("--csv-raw");
+            }
+            let output = program.assert().code(0);
+            let stdout = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
+            let row = stdout.split_once('\n').expect("a header line").1;
+            let delimiter = if format == "csv" { ',' } else { '\t' };
+            let cells = row.split(delimiter).map(|cell| cell.trim_start_matches('"'));
+            let covered: Vec<bool> = cells.map(|cell| cell.starts_with('\'')).collect();
+            assert_eq!(covered, [!raw, !raw], "{start:?} {format}: {stdout:?}");
+        }
+    }
 }
