@@ -137,3 +137,57 @@ async fn a_connection_that_goes_away_says_so() {
         assert_eq!(kind(&exchange), FailureKind::H2Goaway, "{code}: {}", message(&exchange));
     }
 }
+
+/// What is logged while `work` is done, by us and by the libraries, at the level that says most and without a filter.
+#[cfg(feature = "cli")]
+async fn logged(work: impl Future<Output = ()>) -> String {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("no panic").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    work.await;
+    drop(guard);
+    let lines = lines.0.lock().expect("no panic");
+    String::from_utf8_lossy(&lines).into_owned()
+}
+
+/// The libraries are part of this: what they log below our own words must not have a field, a path or credentials in it.
+#[cfg(feature = "cli")]
+#[tokio::test]
+async fn no_level_of_the_log_shows_a_secret_in_either_version() {
+    let (http2, _server) = server(Act::Answer).await;
+    let http1 = Server::start([Reply::ok("Set-Cookie: canary\r\n", "x")]).await;
+    let request = |url: &str| {
+        let mut request = Request::new(url.replace("://", "://user:canary@").parse().expect("a URL"));
+        let mut secret = http::HeaderValue::from_static("canary");
+        secret.set_sensitive(true);
+        std::sync::Arc::make_mut(&mut request.headers).insert("x-api-key", secret);
+        call(request)
+    };
+    let said = logged(async {
+        whole(prior_knowledge().exchange(request(&format!("{http2}?token=canary"))).await);
+        whole(transport(FetchOptions::default()).exchange(request(&http1.url("/?token=canary"))).await);
+    })
+    .await;
+    assert!(http1.requests()[0].contains("x-api-key: canary"), "the secret was not even sent");
+    assert!(said.contains("h2::") && said.contains("TRACE") && said.contains("token=***"), "the log is silent: {said}");
+    let line = said.lines().find(|line| line.contains("canary") || line.contains("dXNlcjpjYW5hcnk"));
+    assert_eq!(line, None);
+}
