@@ -9,13 +9,12 @@ use std::panic::{self, PanicHookInfo};
 /// That message repeats what the panic says, which may quote a URL with its token or an escape sequence of a server's.
 pub(crate) fn hide_panic_messages() {
     panic::set_hook(Box::new(|panic| {
-        let mut text = told(panic);
+        // Not through the screen, which may be what panicked. Nobody is left to tell that standard error is closed.
+        let _ = writeln!(io::stderr(), "{}", told(panic));
         let backtrace = Backtrace::capture();
         if backtrace.status() == BacktraceStatus::Captured {
-            text += &format!("\n{backtrace}");
+            let _ = writeln!(io::stderr(), "{backtrace}");
         }
-        // Not through the screen, which may be what panicked. Nobody is left to tell that standard error is closed.
-        let _ = writeln!(io::stderr(), "{text}");
     }));
 }
 

@@ -93,7 +93,8 @@ impl Parser<'_> {
             Line::Whole(_) => parse(trimmed, format, self.defaults),
             Line::TooLong { length, .. } => {
                 let message = format!("the line has {length} bytes; at most {LINE_LIMIT} make a line");
-                bad(kept_bytes(trimmed), Failure::new(FailureKind::InputTooLong, message))
+                // What was cut off may have the `@` after a password.
+                bad(kept_bytes(&[trimmed, b"@"].concat()), Failure::new(FailureKind::InputTooLong, message))
             }
         };
         job.place = Some(Place { source: Arc::clone(&self.source), line: number });

@@ -357,6 +357,7 @@ fn show_signed_lines(arguments: &[&str], filter: &str) {
     let server = signing();
     let mut list = signed_lines(&server).into_bytes();
     list.extend(b"http://user:canary-userinfo@h/caf\xe9?token=canary-token\n\0http://user:canary-userinfo@h/\n");
+    list.extend(format!("http://user:canary-userinfo{}@h/\n", "x".repeat(70_000)).into_bytes());
     let mut program = gather();
     program.args(["--retry", "1", "-"]).args(arguments).env("RUST_LOG", filter);
     program.arg(server.url("/x?sig=canary-token").replace("://", "://user:canary-userinfo@"));
