@@ -35,9 +35,9 @@ pub struct Place {
 /// A line that is no request: its record says so, and nothing is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadLine {
-    /// The line, or as much of it as can be shown.
+    /// The line, or as much of it as can be shown, secrets covered.
     pub text: String,
-    /// The raw bytes, where the line is not UTF-8.
+    /// The raw bytes, where the line is not UTF-8 and nothing in it had to be covered.
     pub raw: Option<Bytes>,
     /// What is wrong with it.
     pub failure: Failure,

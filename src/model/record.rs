@@ -34,7 +34,7 @@ pub struct Record {
     pub method: String,
     /// URL as asked, secrets redacted; for a bad line, as much of the line as can be shown.
     pub url: String,
-    /// Raw bytes of a line that is not UTF-8.
+    /// Raw bytes of a line that is not UTF-8 and has no secret in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line_base64: Option<Base64>,
     /// URL of the final exchange, after redirects.

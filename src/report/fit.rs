@@ -4,7 +4,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::Style;
 
-/// The columns that `text` takes, which must have been [escaped](super::escape) and carry no colour.
+/// The columns that `text` takes, which must have been [escaped](super::escape()) and carry no colour.
 ///
 /// The greater of the two ways to count: terminals that know no joined emoji show every character on its own.
 pub(super) fn columns(text: &str) -> usize {

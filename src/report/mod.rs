@@ -1,7 +1,7 @@
 //! Records to bytes: one file a format, the terminal, the summary, progress. Sees nothing but records.
 //!
 //! A format only renders into memory (`records::Render`); an [`Output`] brings the bytes out, whole records only;
-//! [`open`] puts the two together to a [`Report`]. Whatever a person may read has passed [`escape`].
+//! [`open`] puts the two together to a [`Report`]. Whatever a person may read has passed [`escape()`].
 
 mod cell;
 mod csv;
