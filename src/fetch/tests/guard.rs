@@ -77,7 +77,7 @@ async fn the_address_of_a_guarded_proxy_is_not_judged_but_that_of_a_host_behind_
     let port = proxy.address().port();
     let through = |proxy: String, bypass: &str| FetchOptions {
         proxies: Proxies {
-            http: Some(proxy.parse::<url::Url>().expect("a URL").into()),
+            http: Some(proxy.parse::<Url>().expect("a URL").into()),
             https: None,
             bypass: bypass.into(),
         },
