@@ -149,6 +149,8 @@
 pub mod engine;
 mod expect;
 pub mod fetch;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod gatherer;
 pub mod input;
 pub mod model;

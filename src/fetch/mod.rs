@@ -18,6 +18,8 @@ mod decode;
 mod dns;
 mod error;
 mod exchange;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod guard;
 mod keep;
 mod limits;

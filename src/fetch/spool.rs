@@ -147,7 +147,7 @@ fn create(directory: &Path) -> io::Result<NamedTempFile> {
 }
 
 /// `000/000123-0123456789abcdef.html`: sorted as the lines are, unique by line and URL, spread over a thousand directories.
-fn name(index: u64, url: &Url, content_type: Option<&HeaderValue>) -> String {
+pub(super) fn name(index: u64, url: &Url, content_type: Option<&HeaderValue>) -> String {
     let digest = Sha256::digest(url.as_str());
     let hash = u64::from_be_bytes(digest[..8].try_into().expect("a digest is longer"));
     let shard = index / SHARD % SHARD;

@@ -6,6 +6,8 @@
 mod asked;
 mod error;
 mod format;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod jsonl;
 mod lines;
 mod options;

@@ -6,6 +6,8 @@ mod body;
 pub(crate) mod escape;
 mod exchange;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod headers;
 mod job;
 mod origin;

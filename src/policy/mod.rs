@@ -3,6 +3,8 @@
 //! Pure: nothing here sleeps or sends, and clock and randomness are passed in.
 
 mod address;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod gate;
 mod redirect;
 mod retry;
