@@ -183,7 +183,8 @@ impl Seen<'_> {
             let text = error.to_string();
             // hyper's client keeps the kind of a parse error to itself.
             let kind = if text.contains("too large") {
-                let message = "the response head is too large: more than 256 header fields or about 400 KiB";
+                let message = "the response head is too large: more than 256 header fields, about 400 KiB, or a \
+                               Content-Length that nothing can have";
                 return Some((FailureKind::HttpHeaderTooLarge, message.into()));
             } else if text.contains("content-length") {
                 FailureKind::HttpAmbiguousLength
@@ -210,6 +211,10 @@ impl Seen<'_> {
 
     fn http2(&self, error: &h2::Error) -> Option<Meaning> {
         if let Some(error) = error.get_io() {
+            // So h2 says that the connection was closed.
+            if self.scene.in_body && error.kind() == io::ErrorKind::BrokenPipe {
+                return Some(self.closed());
+            }
             return self.io(error);
         }
         let reason = error.reason()?;

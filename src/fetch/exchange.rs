@@ -204,8 +204,10 @@ impl Talk<'_> {
                 let limit = self.call.time_limit;
                 Failure::new(FailureKind::AttemptTimeout, format!("the time of {limit:?} was over {during}"))
             }
+            // The HTTP client tells of a head only when it is whole.
             Overdue::Silence(silence) => {
-                Failure::new(FailureKind::ReadTimeout, format!("no byte came for {silence:?} {during}"))
+                let what = if in_body { "no byte" } else { "nothing whole" };
+                Failure::new(FailureKind::ReadTimeout, format!("{what} came for {silence:?} {during}"))
             }
         }
     }

@@ -128,7 +128,7 @@ failure_kinds! {
     /// The server wants a client certificate. Not transient. `--cert` and `--key` give one.
     TlsClientCertRequired, "tls_client_cert_required", Tls, false;
 
-    /// The server closed the connection without a byte of reply. Transient.
+    /// The server closed the connection without a whole response head, mostly without a byte of it. Transient.
     HttpEmptyReply, "http_empty_reply", Http, true;
     /// The connection ended inside the response head. Transient.
     HttpIncomplete, "http_incomplete", Http, true;
