@@ -16,21 +16,21 @@ use crate::support::{Reply, Running, Server, gather, records};
 /// More memory than this a bomb must not cost, in bytes: less than any of them would fill.
 const A_LITTLE: u64 = 48 << 20;
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gzip.write_all(bytes).expect("memory takes every write");
     gzip.finish().expect("memory takes every write")
 }
 
-fn zstd(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn zstd(bytes: &[u8]) -> Vec<u8> {
     zstd::encode_all(bytes, 3).expect("memory takes every write")
 }
 
-fn brotli(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn brotli(bytes: &[u8]) -> Vec<u8> {
     all(BrotliEncoder::with_quality(bytes, Level::Fastest))
 }
 
-fn deflate(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn deflate(bytes: &[u8]) -> Vec<u8> {
     all(ZlibEncoder::new(bytes))
 }
 

@@ -3,6 +3,7 @@
 mod bodies;
 mod concurrency;
 mod exit_codes;
+mod faults;
 mod guard;
 mod input_faults;
 mod names;

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_rustls::server::TlsStream;
 
+use super::frames::{self, FRAME_HEAD, PREFACE, flag, kind};
 use super::reply::{End, Step, Wait};
 use super::{Log, Reply, Request};
 
@@ -24,6 +25,8 @@ pub(super) struct Script {
     pub(super) answer: Box<dyn Fn(&Request) -> Reply + Send + Sync>,
     /// Whether a request is answered as soon as its head is there.
     pub(super) before_body: bool,
+    /// Whether HTTP/2 is spoken.
+    pub(super) http2: bool,
 }
 
 /// What a connection runs over: TCP, or TLS on it.
@@ -67,9 +70,14 @@ impl<W: Wire> Connection<W> {
             if reply.end != End::Keep {
                 return self.drain().await;
             }
+        } else if script.http2 {
+            self.send(&frames::settings(&[])).await?;
+        }
+        if script.http2 && !self.read_preface().await? {
+            return Ok(());
         }
         let mut served = 0;
-        while let Some(mut request) = self.read_request(script.before_body).await? {
+        while let Some(mut request) = self.read_request(script).await? {
             served += 1;
             request.nth_on_connection = served;
             self.log.send_modify(|log| log.begin(&mut request));
@@ -142,6 +150,8 @@ impl<W: Wire> Connection<W> {
         match end {
             End::Keep => Ok(()),
             End::Close => self.wire.shutdown().await,
+            // The FIN leaves when the socket is dropped.
+            End::Cut => Err(io::ErrorKind::ConnectionAborted.into()),
             // The RST leaves when the socket is dropped.
             End::Reset => self.wire.tcp().set_zero_linger(),
             End::Hang => Err(self.client_gone().await),
@@ -168,7 +178,10 @@ impl<W: Wire> Connection<W> {
     }
 
     /// The next request, or `None` when the client has closed the connection.
-    async fn read_request(&mut self, before_body: bool) -> io::Result<Option<Request>> {
+    async fn read_request(&mut self, script: &Script) -> io::Result<Option<Request>> {
+        if script.http2 {
+            return self.read_stream().await;
+        }
         let head_end = loop {
             if let Some(end) = self.received.windows(4).position(|window| window == b"\r\n\r\n") {
                 break end + 4;
@@ -180,7 +193,7 @@ impl<W: Wire> Connection<W> {
         let head: Vec<u8> = self.received.drain(..head_end).collect();
         let mut request = parse_head(&head, self.number);
         let length = request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-        if before_body {
+        if script.before_body {
             return Ok(Some(request));
         }
         while self.received.len() < length {
@@ -191,6 +204,45 @@ impl<W: Wire> Connection<W> {
         request.body = self.received.drain(..length).collect();
         request.arrived = Instant::now();
         Ok(Some(request))
+    }
+
+    /// Whether what every client of HTTP/2 sends first has come.
+    async fn read_preface(&mut self) -> io::Result<bool> {
+        let whole = self.read_at_least(PREFACE.len()).await?;
+        if whole {
+            self.received.drain(..PREFACE.len());
+        }
+        Ok(whole)
+    }
+
+    /// The next request of HTTP/2. What else comes is read over; settings are acknowledged.
+    async fn read_stream(&mut self) -> io::Result<Option<Request>> {
+        while self.read_at_least(FRAME_HEAD).await? {
+            let [a, b, c, frame, flags] = self.received[..5] else { unreachable!("that many were read") };
+            let end = FRAME_HEAD + u32::from_be_bytes([0, a, b, c]) as usize;
+            if !self.read_at_least(end).await? {
+                break;
+            }
+            self.received.drain(..end);
+            match frame {
+                kind::HEADERS => return Ok(Some(parse_head(b"", self.number))),
+                kind::SETTINGS if flags & flag::ACK == 0 => {
+                    self.send(&frames::frame(kind::SETTINGS, flag::ACK, 0, "")).await?;
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether `length` bytes are there, before the client closes the connection.
+    async fn read_at_least(&mut self, length: usize) -> io::Result<bool> {
+        while self.received.len() < length {
+            if self.read_more().await? == 0 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     async fn read_more(&mut self) -> io::Result<usize> {

@@ -32,6 +32,11 @@ impl Request {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// The HTTP/2 stream that it came on, where that is spoken: clients number theirs 1, 3, 5 …
+    pub(crate) fn stream(&self) -> u32 {
+        u32::try_from(self.nth_on_connection).expect("few requests") * 2 - 1
+    }
+
     /// The `Host` field; empty where there is none.
     pub(crate) fn host(&self) -> &str {
         self.header("host").unwrap_or_default()

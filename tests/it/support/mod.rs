@@ -18,6 +18,7 @@
 //! waits with [`Server::wait_until`]. Everything is bounded: a server dies after a minute, a child is killed.
 
 mod connection;
+pub(crate) mod frames;
 mod latch;
 mod log;
 mod name_server;

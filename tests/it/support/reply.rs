@@ -44,6 +44,8 @@ pub(super) enum End {
     Keep,
     /// It is closed as it should be (FIN; with TLS a `close_notify` before it).
     Close,
+    /// It is closed without a word: FIN, and with TLS no `close_notify` before it.
+    Cut,
     /// It is torn down (RST).
     Reset,
     /// Nothing, for as long as the server lives.
@@ -132,6 +134,11 @@ impl Reply {
         self.next(Step::Send(bytes.as_ref().to_vec()))
     }
 
+    /// Then sends `bytes` one by one, with a pause before each.
+    pub(crate) fn then_dripped(self, bytes: impl AsRef<[u8]>, every: Duration) -> Self {
+        self.next(Step::Drip(bytes.as_ref().to_vec(), every))
+    }
+
     /// Then sends `bytes` again and again, until the client goes.
     pub(crate) fn then_forever(self, bytes: impl AsRef<[u8]>) -> Self {
         self.next(Step::Repeat(bytes.as_ref().to_vec()))
@@ -163,6 +170,11 @@ impl Reply {
     /// The connection is closed as it should be (FIN; with TLS a `close_notify` before it).
     pub(crate) fn close(self) -> Self {
         Self { end: End::Close, ..self }
+    }
+
+    /// The connection is closed without a word: FIN, and with TLS no `close_notify` before it, as if somebody else had done it.
+    pub(crate) fn cut(self) -> Self {
+        Self { end: End::Cut, ..self }
     }
 
     /// The connection is torn down (RST).

@@ -37,6 +37,7 @@ pub(crate) struct Builder {
     greeting: Option<Box<dyn Fn(usize) -> Reply + Send + Sync>>,
     identity: Option<Identity>,
     before_body: bool,
+    http2: bool,
 }
 
 impl Builder {
@@ -55,9 +56,20 @@ impl Builder {
         Self { before_body: true, ..self }
     }
 
+    /// Speaks HTTP/2, of which a request in the log has only its place: neither target nor fields. Scripts give replies of
+    /// [`frames`](super::frames), which are played as soon as a request's head is there; a greeting must begin with settings.
+    pub(crate) fn http2(self) -> Self {
+        Self { http2: true, ..self }
+    }
+
     /// Starts the server; `answer` gives the reply to each request.
     pub(crate) fn start(self, answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
-        let script = Script { greeting: self.greeting, answer: Box::new(answer), before_body: self.before_body };
+        let script = Script {
+            greeting: self.greeting,
+            answer: Box::new(answer),
+            before_body: self.before_body,
+            http2: self.http2,
+        };
         let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let listener = {
             let _entered = runtime.enter();
@@ -68,7 +80,7 @@ impl Builder {
         let stop = Latch::new();
         let handle = runtime.handle().clone();
         let scheme = if self.identity.is_some() { "https" } else { "http" };
-        let acceptor = self.identity.map(|identity| identity.acceptor());
+        let acceptor = self.identity.map(|identity| identity.acceptor(if self.http2 { b"h2" } else { b"http/1.1" }));
         let accept = accept(listener, acceptor, script, log.clone());
         let thread = std::thread::spawn({
             let stop = stop.clone();

@@ -89,7 +89,8 @@ impl Identity {
         pem_file(&self.pem)
     }
 
-    pub(super) fn acceptor(&self) -> TlsAcceptor {
+    /// What a server shows, and the `protocol` that it speaks.
+    pub(super) fn acceptor(&self, protocol: &[u8]) -> TlsAcceptor {
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(&self.versions)
             .expect("versions that ring can speak");
@@ -105,7 +106,7 @@ impl Identity {
         };
         let key = PrivateKeyDer::Pkcs8(self.key.serialize_der().into());
         let mut config = config.with_single_cert(self.chain.clone(), key).expect("a certificate and its key");
-        config.alpn_protocols.push(b"http/1.1".to_vec());
+        config.alpn_protocols.push(protocol.to_vec());
         Arc::new(config).into()
     }
 }
