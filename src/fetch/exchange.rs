@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue, Method, header};
 use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::HttpInfo;
+use hyper_util::client::legacy::connect::{Connected, HttpInfo};
 use tokio::time::Instant;
 use tracing::{debug, field};
 use url::Url;
@@ -32,6 +32,9 @@ const FOREVER: Duration = Duration::from_hours(30 * 365 * 24);
 /// Times that a request is sent anew because a connection was gone before it could carry it.
 const MOST_RESENDS: u32 = 2;
 
+/// The longest wait before a request is sent anew whose connection others shared. It is so short that it holds its place.
+const MOST_SCATTER: Duration = Duration::from_millis(100);
+
 /// What all exchanges share.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -39,6 +42,8 @@ pub(super) struct Shared {
     pub(super) routes: Arc<Routes>,
     pub(super) proxies: Arc<ProxyRules>,
     pub(super) kept: Arc<Kept>,
+    /// Whether HTTP/2 is spoken without being negotiated.
+    pub(super) http2_only: bool,
     pub(super) read_timeout: Duration,
     pub(super) max_filesize: Option<u64>,
     pub(super) bodies: Bodies,
@@ -134,6 +139,11 @@ impl Talk<'_> {
             let sockets = used(&error);
             if resends < MOST_RESENDS && self.may_resend(&error, dial.as_ref(), sockets) {
                 resends += 1;
+                if self.was_shared(&error) {
+                    // All that the connection carried are lost at once, and would come back at once.
+                    let scatter = tokio::time::sleep(MOST_SCATTER.mul_f64(fastrand::f64()));
+                    limits.guard(scatter).await.map_err(|overdue| self.overdue(overdue, None, false))?;
+                }
                 continue;
             }
             exchange.remote_ip = self.tried(dial.as_ref(), sockets);
@@ -190,6 +200,11 @@ impl Talk<'_> {
         }
         let reused = sockets.is_some() && dial.is_none_or(|dial| dial.sockets != sockets);
         reused && self.call.request.method.is_idempotent() && is_gone(error)
+    }
+
+    /// Whether the connection that failed may have carried other exchanges too, as those of HTTP/2 do.
+    fn was_shared(&self, error: &reqwest::Error) -> bool {
+        self.shared.http2_only || connected(error).is_some_and(Connected::is_negotiated_h2)
     }
 
     /// The failure that a time limit makes.
@@ -257,8 +272,12 @@ impl Talk<'_> {
 
 /// Both ends of the connection that a request failed on.
 fn used(error: &reqwest::Error) -> Option<Sockets> {
-    let error = error.source()?.downcast_ref::<legacy::Error>()?;
-    error.connect_info().and_then(Sockets::connected)
+    connected(error).and_then(Sockets::connected)
+}
+
+/// The connection that a request failed on.
+fn connected(error: &reqwest::Error) -> Option<&Connected> {
+    error.source()?.downcast_ref::<legacy::Error>()?.connect_info()
 }
 
 /// Whether the connection was found to be gone.

@@ -68,6 +68,7 @@ impl HttpTransport {
             routes,
             proxies,
             kept: keep::Kept::new(options.max_idle, client::IDLE_TIMEOUT),
+            http2_only: options.http_version == HttpVersions::Http2PriorKnowledge,
             read_timeout: options.read_timeout,
             max_filesize: options.max_filesize,
             bodies: options.bodies,

@@ -377,7 +377,16 @@ fn streams_that_wait_for_one_another() {
         .get("/", fails("read_timeout"))
         .requests(1)
         .limit(SILENCE);
-    run_with(&["--http2-prior-knowledge"], &[one, none, stalled], &good, |_| "good".into());
+    let early = Server::builder()
+        .http2()
+        .start(|request| Reply::frames([whole(request.stream()), reset(request.stream(), code::NO_ERROR)]));
+    // RFC 9113, section 8.1: so a server says that it needs no more of a request.
+    let early = Row::at("a whole response while we send", early).ask(
+        "/",
+        json!({"method": "PUT", "body": "x".repeat(60_000)}),
+        answers("ok"),
+    );
+    run_with(&["--http2-prior-knowledge"], &[one, none, stalled, early], &good, |_| "good".into());
 }
 
 #[test]
@@ -400,4 +409,8 @@ fn a_connection_that_dies_under_100_streams_costs_no_line() {
     // Each was sent again once, and no more: on few connections, for all that they came at once.
     assert_eq!(log.requests().len(), 2 * STREAMS);
     assert!(log.connections() <= 1 + STREAMS / 10, "{} connections", log.connections());
+    // Nor all at the same moment.
+    let again = || log.requests().iter().filter(|request| request.connection > 1).map(|request| request.arrived);
+    let spread = again().max().zip(again().min()).map(|(last, first)| last - first);
+    assert!(spread >= Some(Duration::from_millis(50)), "{spread:?}");
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::row::{Row, answers, fails, status};
 use super::section::{SILENCE, run};
-use crate::support::{Reply, Server};
+use crate::support::{Reply, Server, list};
 
 /// `hello` with these bytes for its length.
 fn length(value: &str) -> Reply {
@@ -183,6 +183,29 @@ fn lengths_that_are_wrong() {
                     .start(|_| Reply::new(413, "too large").header("connection", "close").close()),
             )
             .ask("/", json!({"method": "PUT", "body": "x".repeat(50_000)}), status(413)),
+        ],
+    );
+}
+
+#[test]
+fn early_413_while_we_send() {
+    let body = list("x".repeat(4 << 20));
+    let data = format!("--data=@{}", body.path().to_str().expect("a path in UTF-8"));
+    let early = |name: &str, reply: Reply, outcome| {
+        Row::at(name, Server::builder().before_body().start(move |_| reply.clone())).get("/", outcome)
+    };
+    let refusal = Reply::new(413, "too large").header("connection", "close");
+    let cut = Reply::raw("HTTP/1.1 413 Too Large\r\ncontent-length: 9\r\n\r\ntoo");
+    run(
+        &[&data, "--request=PUT"],
+        &[
+            early("early 413, and the rest is read", refusal.clone().close(), status(413)),
+            early("early 413, and silence", refusal.clone().hang(), status(413)),
+            early("early 413, and the connection is cut", refusal.cut(), status(413)),
+            early("early 413 that breaks off", cut, fails("body_truncated")),
+            early("nothing, and the connection is closed while we send", Reply::nothing(), fails("http_empty_reply")),
+            early("nothing, and the connection is reset while we send", Reply::nothing().reset(), fails("reset")),
+            early("silence while we send", Reply::nothing().hang(), fails("read_timeout")).limit(SILENCE),
         ],
     );
 }
