@@ -11,6 +11,7 @@ use hyper_util::client::legacy;
 use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible};
 use url::Url;
 
+use super::client::MOST_PARSED_HEADERS;
 use super::connect::{ConnectTimeout, Moments, Stage};
 use super::name_servers::LookupError;
 use crate::model::{Failure, FailureKind, Phase, escape};
@@ -183,9 +184,12 @@ impl Seen<'_> {
             let text = error.to_string();
             // hyper's client keeps the kind of a parse error to itself.
             let kind = if text.contains("too large") {
-                let message = "the response head is too large: more than 256 header fields, about 400 KiB, or a \
-                               Content-Length that nothing can have";
-                return Some((FailureKind::HttpHeaderTooLarge, message.into()));
+                // Of what there is too much, it does not tell.
+                let message = format!(
+                    "the response head is too large: more than {MOST_PARSED_HEADERS} header fields, about 400 KiB, or a \
+                     Content-Length that nothing can have"
+                );
+                return Some((FailureKind::HttpHeaderTooLarge, message));
             } else if text.contains("content-length") {
                 FailureKind::HttpAmbiguousLength
             } else if text.contains("transfer-encoding") {
