@@ -192,14 +192,14 @@ impl Talk<'_> {
     }
 
     /// Whether the request can be sent anew as if nothing had happened: it was never sent, or a kept connection died under it
-    /// before anything came back (RFC 9112, section 9.3.1).
+    /// before anything came back (RFC 9112, section 9.3.1), or gave what belonged to another request.
     fn may_resend(&self, error: &reqwest::Error, dial: Option<&Moments>, sockets: Option<Sockets>) -> bool {
         if error.is_connect() {
             // The connection that it waited for was opened for another exchange, and failed there.
             return dial.is_none_or(|dial| !dial.failed);
         }
         let reused = sockets.is_some() && dial.is_none_or(|dial| dial.sockets != sockets);
-        reused && self.call.request.method.is_idempotent() && is_gone(error)
+        reused && self.call.request.method.is_idempotent() && is_useless(error)
     }
 
     /// Whether the connection that failed may have carried other exchanges too, as those of HTTP/2 do.
@@ -280,12 +280,13 @@ fn connected(error: &reqwest::Error) -> Option<&Connected> {
     error.source()?.downcast_ref::<legacy::Error>()?.connect_info()
 }
 
-/// Whether the connection was found to be gone.
-fn is_gone(error: &reqwest::Error) -> bool {
+/// Whether the connection was found to be gone, or out of step: what is no reply may be the end of the one before, as a body is
+/// that a server sends to HEAD.
+fn is_useless(error: &reqwest::Error) -> bool {
     let mut link = error.source();
     while let Some(error) = link {
         if let Some(error) = error.downcast_ref::<hyper::Error>()
-            && (error.is_incomplete_message() || error.is_canceled() || error.is_closed())
+            && (error.is_incomplete_message() || error.is_canceled() || error.is_closed() || error.is_parse())
         {
             return true;
         }

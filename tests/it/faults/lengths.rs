@@ -1,5 +1,7 @@
 //! Content-Length and Transfer-Encoding: what says how long a body is, and must say it in one way.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::row::{Row, answers, fails, status};
@@ -29,6 +31,11 @@ fn chunked(fields: &str) -> Reply {
 /// A server whose first reply is `first`, and each other `good`, on connections that it keeps.
 fn first(first: Reply) -> Server {
     Server::start(move |request| if request.target == "/first" { first.clone().keep() } else { Reply::ok("good") })
+}
+
+/// These bytes, and a while later a body that nobody waits for.
+fn late(bytes: &str) -> Reply {
+    Reply::raw(bytes).then_after(Duration::from_millis(100)).then("hello")
 }
 
 #[test]
@@ -154,6 +161,22 @@ fn lengths_that_are_wrong() {
             .ask("/first", json!({"method": "HEAD"}), status(200))
             .get("/second", answers("good"))
             .connections(1),
+            // What comes late is read by the next request, which is then sent anew.
+            Row::at("HEAD with a body that comes late", first(late("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n")))
+                .ask("/first", json!({"method": "HEAD"}), status(200))
+                .get("/second", answers("good"))
+                .any_requests()
+                .connections(2),
+            second("204 with a body that comes late", late("HTTP/1.1 204 No\r\n\r\n"), status(204))
+                .any_requests()
+                .connections(2),
+            second(
+                "smaller than sent, and the rest comes late",
+                late("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"),
+                answers("ok"),
+            )
+            .any_requests()
+            .connections(2),
             second("a response that is right, for comparison", Reply::ok("hello"), answers("hello")).connections(1),
             Row::asks(
                 "kept-alive connection closed as we write",
