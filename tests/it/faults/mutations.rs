@@ -124,6 +124,32 @@ fn of_http1_each_has_a_name() {
 }
 
 #[test]
+fn of_http1_none_spoils_the_line_after_it() {
+    const SERVERS: usize = 20;
+    const REPLIES_OF_EACH: usize = 10;
+    let good = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nx: y\r\n\r\nhello";
+    let mut rng = fastrand::Rng::with_seed(5);
+    let mut server = || {
+        let replies: Vec<_> = (0..REPLIES_OF_EACH).map(|_| mutated(good, &mut rng)).collect();
+        // On a connection that is kept, every other line has a good answer.
+        Server::start(move |request| match request.target[1..].parse::<usize>().expect("a number") {
+            line if line % 2 == 0 => Reply::raw(&replies[line / 2]).keep(),
+            _ => Reply::ok("good"),
+        })
+    };
+    let servers: Vec<_> = (0..SERVERS).map(|_| server()).collect();
+    let lines =
+        servers.iter().flat_map(|server| (0..2 * REPLIES_OF_EACH).map(|line| server.url(&format!("/{line}\n"))));
+    let limits = ["-q", "--retry=0", "--read-timeout=500ms", "--max-per-host=1"];
+    let output = gather().args(limits).write_stdin(lines.collect::<String>()).output().expect("it runs");
+    let records = records(&output.stdout);
+    assert_eq!(records.len(), 2 * SERVERS * REPLIES_OF_EACH);
+    for pair in records.chunks(2) {
+        assert_eq!(pair[1]["body"], "good", "{} after {}", pair[1], pair[0]);
+    }
+}
+
+#[test]
 fn of_http2_each_has_a_name() {
     const REPLIES: usize = 500;
     let good = |stream| {
