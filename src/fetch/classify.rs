@@ -148,6 +148,8 @@ impl Seen<'_> {
             ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe if self.opening => {
                 (FailureKind::ConnectReset, format!("{peer} reset the connection {}", self.moment()))
             }
+            // So h2 says that the connection was closed; the system's own error has a number.
+            ErrorKind::BrokenPipe if error.raw_os_error().is_none() => self.closed(),
             ErrorKind::ConnectionReset
             | ErrorKind::ConnectionAborted
             | ErrorKind::BrokenPipe
@@ -179,6 +181,15 @@ impl Seen<'_> {
         (FailureKind::HttpEmptyReply, format!("{peer} closed the connection without a whole reply"))
     }
 
+    /// The connection ended with the request still waiting for it; hyper does not tell the request why.
+    fn unsent(&self) -> Meaning {
+        if self.scene.in_body {
+            return self.closed();
+        }
+        let message = format!("the connection to {} ended before the request could be sent", self.peer());
+        (FailureKind::HttpEmptyReply, message)
+    }
+
     fn http1(&self, error: &hyper::Error) -> Option<Meaning> {
         if error.is_parse() {
             let text = error.to_string();
@@ -203,7 +214,7 @@ impl Seen<'_> {
             return Some(self.closed());
         }
         if error.is_canceled() || error.is_closed() {
-            return error.source().and_then(|source| self.walk(source)).or_else(|| Some(self.closed()));
+            return error.source().and_then(|source| self.walk(source)).or_else(|| Some(self.unsent()));
         }
         // hyper has no question for this kind.
         if error.to_string().contains("unexpected message") {
@@ -215,10 +226,6 @@ impl Seen<'_> {
 
     fn http2(&self, error: &h2::Error) -> Option<Meaning> {
         if let Some(error) = error.get_io() {
-            // So h2 says that the connection was closed.
-            if self.scene.in_body && error.kind() == io::ErrorKind::BrokenPipe {
-                return Some(self.closed());
-            }
             return self.io(error);
         }
         let reason = error.reason()?;

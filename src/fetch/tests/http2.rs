@@ -117,7 +117,7 @@ async fn the_ends_of_streams_have_their_kinds() {
         (Act::Reset(Reason::PROTOCOL_ERROR), FailureKind::H2Protocol, false),
         (Act::ResetInBody(Reason::CANCEL), FailureKind::Reset, true),
         (Act::TooShort, FailureKind::H2Protocol, true),
-        (Act::Close, FailureKind::Reset, false),
+        (Act::Close, FailureKind::HttpEmptyReply, false),
     ] {
         let (url, _server) = server(act).await;
         let exchange = prior_knowledge().exchange(get(url)).await;

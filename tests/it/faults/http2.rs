@@ -94,7 +94,7 @@ fn ends_of_connections() -> Vec<Case> {
             move |stream| Reply::frames([begun(stream), goaway(stream, code::NO_ERROR)]).close(),
             fails("body_truncated"),
         ),
-        ends("close before the head", |_| Reply::nothing(), fails("reset")),
+        ends("close before the head", |_| Reply::nothing(), fails("http_empty_reply")),
         ends("close in the body", move |stream| Reply::frames([begun(stream)]).close(), fails("body_truncated")),
         ends(
             "close in a frame",
