@@ -177,8 +177,12 @@ fn heads_that_are_too_much() {
                 Reply::raw("HTTP/1.1 200 ").then_forever("y".repeat(1_000)),
                 fails("http_header_too_large"),
             ),
-            Row::of("flood of 1xx", Reply::nothing().then_forever(early(103).repeat(20)), fails("read_timeout"))
-                .limit(SILENCE),
+            Row::of(
+                "flood of 1xx",
+                Reply::nothing().then_every(Duration::from_millis(1), early(103).repeat(20)),
+                fails("read_timeout"),
+            )
+            .limit(SILENCE),
             Row::of("a flood of 1xx that ends", Reply::raw(early(102).repeat(5_000) + ok), answers("ok")),
             Row::of("100, 103, then the response", Reply::raw(early(100) + &early(103) + ok), answers("ok")),
             Row::of(

@@ -9,6 +9,9 @@ use super::section::{SILENCE, run, run_with};
 use crate::support::frames::{code, data, field, flag, frame, goaway, head, kind, reset, settings};
 use crate::support::{Authority, Reply, Request, Server, gather, records};
 
+/// The pause of a flood that goes on until a time limit ends it: tens of thousands of frames a second are flood enough.
+const MOMENT: Duration = Duration::from_millis(1);
+
 /// What becomes of one GET.
 struct Case {
     name: &'static str,
@@ -212,19 +215,19 @@ fn floods_and_stalls() -> Vec<Case> {
         ),
         ends(
             "PING flood",
-            |_| Reply::nothing().then_forever(frame(kind::PING, flag::NONE, 0, [0; 8]).repeat(50)),
+            |_| Reply::nothing().then_every(MOMENT, frame(kind::PING, flag::NONE, 0, [0; 8]).repeat(50)),
             fails("read_timeout"),
         )
         .silent(),
         ends(
             "SETTINGS flood",
-            |_| Reply::nothing().then_forever(settings(&[(3, 100)]).repeat(50)),
+            |_| Reply::nothing().then_every(MOMENT, settings(&[(3, 100)]).repeat(50)),
             fails("read_timeout"),
         )
         .silent(),
         ends(
             "flood of unknown frames",
-            |_| Reply::nothing().then_forever(frame(99, 0, 0, [0; 100]).repeat(50)),
+            |_| Reply::nothing().then_every(MOMENT, frame(99, 0, 0, [0; 100]).repeat(50)),
             fails("read_timeout"),
         )
         .silent(),
@@ -255,12 +258,8 @@ fn floods_and_stalls() -> Vec<Case> {
         ends(
             "flood of early responses",
             |stream| {
-                Reply::nothing().then_forever(frame(
-                    kind::HEADERS,
-                    flag::END_HEADERS,
-                    stream,
-                    [0x08, 3, b'1', b'0', b'3'],
-                ))
+                Reply::nothing()
+                    .then_every(MOMENT, frame(kind::HEADERS, flag::END_HEADERS, stream, [0x08, 3, b'1', b'0', b'3']))
             },
             fails("read_timeout"),
         )

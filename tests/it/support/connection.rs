@@ -118,6 +118,10 @@ impl<W: Wire> Connection<W> {
                 Step::Repeat(bytes) => loop {
                     self.send(bytes).await?;
                 },
+                Step::Every(bytes, pause) => loop {
+                    self.wait(&Wait::For(*pause)).await?;
+                    self.send(bytes).await?;
+                },
                 Step::Wait(wait) => self.wait(wait).await?,
             }
         }

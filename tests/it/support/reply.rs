@@ -22,6 +22,8 @@ pub(super) enum Step {
     Drip(Vec<u8>, Duration),
     /// Send these bytes again and again, until the client goes.
     Repeat(Vec<u8>),
+    /// Send these bytes again and again, until the client goes, with a pause before each.
+    Every(Vec<u8>, Duration),
     /// Wait.
     Wait(Wait),
 }
@@ -142,6 +144,12 @@ impl Reply {
     /// Then sends `bytes` again and again, until the client goes.
     pub(crate) fn then_forever(self, bytes: impl AsRef<[u8]>) -> Self {
         self.next(Step::Repeat(bytes.as_ref().to_vec()))
+    }
+
+    /// Then sends `bytes` again and again, until the client goes, with a pause before each: a flood that leaves the machine
+    /// time for others.
+    pub(crate) fn then_every(self, pause: Duration, bytes: impl AsRef<[u8]>) -> Self {
+        self.next(Step::Every(bytes.as_ref().to_vec(), pause))
     }
 
     /// Then waits for `pause`.
