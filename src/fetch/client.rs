@@ -18,8 +18,8 @@ use super::tls;
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Header fields that are parsed, so that more than [`super::response`] accepts can be told from a head that is too large. Room
-/// for them is allocated, but touched only where they come: it costs the same as for a hundred.
-pub(super) const MOST_PARSED_HEADERS: usize = 2_048;
+/// for so many is allocated for every head, 1xx included, so it is not much more than that.
+pub(super) const MOST_PARSED_HEADERS: usize = 512;
 
 /// The largest header list in HTTP/2, in bytes; about what HTTP/1.1 may have here.
 const MOST_HEADER_BYTES: u32 = 400 * 1024;

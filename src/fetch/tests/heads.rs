@@ -99,8 +99,8 @@ async fn replies_that_are_not_http_have_their_kinds() {
         (head("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n"), Kind::HttpUnsupportedTransferEncoding),
         (head("Transfer-Encoding: identity\r\n"), Kind::HttpUnsupportedTransferEncoding),
         (head(&"X-A: a\r\n".repeat(101)), Kind::HttpTooManyHeaders),
-        (head(&"X-A: a\r\n".repeat(2_048)), Kind::HttpTooManyHeaders),
-        (head(&"X-A: a\r\n".repeat(2_049)), Kind::HttpHeaderTooLarge),
+        (head(&"X-A: a\r\n".repeat(512)), Kind::HttpTooManyHeaders),
+        (head(&"X-A: a\r\n".repeat(513)), Kind::HttpHeaderTooLarge),
         (head(&long), Kind::HttpHeaderTooLarge),
         (Reply::bytes("HTTP/1.1 101 Go\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"), Kind::HttpUnexpectedUpgrade),
     ] {
