@@ -9,8 +9,8 @@ pub use crate::policy::fuzz::{address, location, retry_after};
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::path::Path;
+    use std::{fs, panic};
 
     /// A fuzz target, and the name of its folder in the corpus.
     type Target = (&'static str, fn(&[u8]));
@@ -33,8 +33,8 @@ mod tests {
             let mut inputs = 0;
             for entry in fs::read_dir(corpus.join(name)).expect("every target has a corpus") {
                 let path = entry.expect("the corpus can be listed").path();
-                eprintln!("{}", path.display());
-                target(&fs::read(&path).expect("the corpus can be read"));
+                let input = fs::read(&path).expect("the corpus can be read");
+                assert!(panic::catch_unwind(|| target(&input)).is_ok(), "{} does not hold", path.display());
                 inputs += 1;
             }
             assert!(inputs > 0, "the corpus of {name} is empty");
