@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, header};
 use tokio::io::AsyncReadExt as _;
 use url::Url;
 
+use super::connect::Probe;
 use super::decode::Codings;
 use super::spool;
 
@@ -22,11 +23,12 @@ pub fn coded_body(bytes: &[u8]) {
     let headers = HeaderMap::from_iter([(header::CONTENT_ENCODING, HeaderValue::from_static(coding))]);
     let codings = Codings::of(&headers).expect("the coding is known");
     let body = std::io::Cursor::new(body.to_vec());
-    futures::executor::block_on(async {
+    let decoding = async {
         let mut decoded = codings.undo(body).take(ENOUGH);
         let mut chunk = vec![0; 64 << 10];
         while let Ok(1..) = decoded.read(&mut chunk).await {}
-    });
+    };
+    futures::executor::block_on(Probe::new(None, false).watch(decoding));
 }
 
 /// A name for a body is one directory and one file, of harmless characters, whatever URL and type the server has.

@@ -12,6 +12,7 @@ pub fn redaction(bytes: &[u8]) {
         assert_eq!(cover(&once), once, "of {text:?}");
     }
     if let Ok(mut url) = Url::parse(text)
+        && !url.as_str().contains("canary")
         && url.set_password(Some("canary")).is_ok()
     {
         assert!(!redacted(&url).contains("canary"), "of {url}");
