@@ -29,8 +29,7 @@ pub(super) fn build(
     options: &FetchOptions,
     routes: Arc<Routes>,
 ) -> Result<(reqwest::Client, Arc<ProxyRules>), FetchError> {
-    let (rules, proxies) = ProxyRules::new(&options.proxies)?;
-    let rules = Arc::new(rules);
+    let rules = Arc::new(ProxyRules::new(&options.proxies)?);
     let user_agent =
         HeaderValue::from_str(&options.user_agent).map_err(|_| FetchError::UserAgent(options.user_agent.clone()))?;
     #[expect(clippy::disallowed_methods, reason = "this is the place where the one client is built")]
@@ -60,7 +59,7 @@ pub(super) fn build(
     if !user_agent.is_empty() {
         builder = builder.user_agent(user_agent);
     }
-    for proxy in proxies {
+    if let Some(proxy) = rules.for_client() {
         builder = builder.proxy(proxy);
     }
     builder = match options.http_version {

@@ -1,8 +1,11 @@
 //! Proxies: which URL goes through which.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use hyper_util::client::proxy::matcher::Matcher;
-use reqwest::{NoProxy, Proxy};
-use url::Url;
+use reqwest::Proxy;
+use url::{Position, Url};
 
 use super::error::FetchError;
 use super::options::Proxies;
@@ -11,65 +14,99 @@ use crate::model::redacted;
 /// The schemes that a proxy can be spoken to with.
 const SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
 
-/// Which URL goes through a proxy.
+/// Which URL goes through which proxy.
 #[derive(Debug, Default)]
 pub(super) struct ProxyRules {
-    matcher: Option<Matcher>,
-    /// Host and port of each proxy.
-    ends: Vec<(String, u16)>,
+    /// The proxy for each scheme.
+    http: Option<Url>,
+    https: Option<Url>,
+    /// What is bypassed whatever its port.
+    anywhere: Option<Matcher>,
+    /// What is bypassed at one port.
+    at_port: HashMap<u16, Matcher>,
 }
 
 impl Proxies {
     /// Whether any URL can go through a proxy.
     pub fn are_used(&self) -> bool {
-        (self.http.is_some() || self.https.is_some()) && !self.bypasses_all()
-    }
-
-    /// `*` stands for every host. The matcher takes it for every name, but not for addresses.
-    fn bypasses_all(&self) -> bool {
-        self.bypass.split(',').any(|item| item.trim() == "*")
+        (self.http.is_some() || self.https.is_some()) && !self.bypass.split(',').any(|item| item.trim() == "*")
     }
 }
 
 impl ProxyRules {
-    /// The rules of `proxies`, and the same for the HTTP client.
-    pub(super) fn new(proxies: &Proxies) -> Result<(Self, Vec<Proxy>), FetchError> {
+    /// The rules of `proxies`.
+    pub(super) fn new(proxies: &Proxies) -> Result<Self, FetchError> {
         if !proxies.are_used() {
-            return Ok((Self::default(), Vec::new()));
+            return Ok(Self::default());
         }
-        let mut matcher = Matcher::builder().no(proxies.bypass.as_str());
-        let mut ends = Vec::new();
-        let mut for_client = Vec::new();
-        let bypass = NoProxy::from_string(&proxies.bypass);
-        if let Some(url) = &proxies.http {
-            let url = checked(url.expose())?;
-            let proxy = Proxy::http(url.clone()).map_err(|error| unusable(&url, &error.without_url()))?;
-            for_client.push(proxy.no_proxy(bypass.clone()));
-            ends.extend(end(&url));
-            matcher = matcher.http(String::from(url));
+        let (mut anywhere, mut at_port) = (Vec::new(), HashMap::<u16, Vec<String>>::new());
+        for item in proxies.bypass.to_ascii_lowercase().split(',').map(str::trim) {
+            match split_port(item) {
+                Some((host, port)) => at_port.entry(port).or_default().push(host.to_owned()),
+                None => anywhere.push(item.to_owned()),
+            }
         }
-        if let Some(url) = &proxies.https {
-            let url = checked(url.expose())?;
-            let proxy = Proxy::https(url.clone()).map_err(|error| unusable(&url, &error.without_url()))?;
-            for_client.push(proxy.no_proxy(bypass));
-            ends.extend(end(&url));
-            matcher = matcher.https(String::from(url));
-        }
-        Ok((Self { matcher: Some(matcher.build()), ends }, for_client))
+        Ok(Self {
+            http: proxies.http.as_ref().map(|url| checked(url.expose())).transpose()?,
+            https: proxies.https.as_ref().map(|url| checked(url.expose())).transpose()?,
+            anywhere: Some(bypassing(&anywhere)),
+            at_port: at_port.into_iter().map(|(port, items)| (port, bypassing(&items))).collect(),
+        })
+    }
+
+    /// The same rules for the HTTP client, if there is a proxy at all.
+    pub(super) fn for_client(self: &Arc<Self>) -> Option<Proxy> {
+        let rules = Arc::clone(self);
+        let any = self.http.is_some() || self.https.is_some();
+        any.then(|| Proxy::custom(move |url| rules.proxy(url).cloned()))
     }
 
     /// Whether a request for `url` goes through a proxy.
     pub(super) fn intercept(&self, url: &Url) -> bool {
-        let Some(matcher) = &self.matcher else {
-            return false;
-        };
-        url.as_str().parse().is_ok_and(|uri| matcher.intercept(&uri).is_some())
+        self.proxy(url).is_some()
+    }
+
+    /// Whether a request for `url` is sent to a proxy as it is, and not through a tunnel to its host.
+    pub(super) fn forwards(&self, url: &Url) -> bool {
+        url.scheme() == "http" && self.proxy(url).is_some_and(|proxy| proxy.scheme().starts_with("http"))
     }
 
     /// The port of the proxy at `host`, if there is one.
     pub(super) fn port(&self, host: &str) -> Option<u16> {
-        self.ends.iter().find(|(proxy, _)| proxy == host).map(|&(_, port)| port)
+        let ends = [&self.http, &self.https].into_iter().flatten();
+        ends.filter(|proxy| proxy.host_str() == Some(host)).find_map(Url::port_or_known_default)
     }
+
+    /// The proxy that a request for `url` goes through.
+    fn proxy(&self, url: &Url) -> Option<&Url> {
+        let proxy = match url.scheme() {
+            "http" => self.http.as_ref()?,
+            "https" => self.https.as_ref()?,
+            _ => return None,
+        };
+        let uri = url[..Position::BeforePath].parse().ok()?;
+        let at_port = url.port_or_known_default().and_then(|port| self.at_port.get(&port));
+        let is_bypassed = |matcher: &Matcher| matcher.intercept(&uri).is_none();
+        let bypassed = self.anywhere.iter().chain(at_port).any(is_bypassed);
+        (!bypassed).then_some(proxy)
+    }
+}
+
+/// `host:port` in a list of what is bypassed, as wget and Go have it; curl knows no ports there.
+fn split_port(item: &str) -> Option<(&str, u16)> {
+    let (host, port) = item.rsplit_once(':')?;
+    // An IPv6 address without brackets has no port.
+    let is_host = !host.contains(':') || host.ends_with(']');
+    port.parse().ok().filter(|_| is_host && !host.is_empty()).map(|port| (host, port))
+}
+
+/// Intercepts all but these hosts, addresses and blocks.
+fn bypassing(items: &[String]) -> Matcher {
+    // `*` stands for every host: the matcher takes it for every name, but not for addresses. Nor does it know brackets.
+    let whole = |item: &String| if item == "*" { "*,0.0.0.0/0,::/0".to_owned() } else { item.replace(['[', ']'], "") };
+    let list = items.iter().map(whole).collect::<Vec<_>>().join(",");
+    // Only whether there is a proxy is asked of it, never which.
+    Matcher::builder().all("http://proxy").no(list).build()
 }
 
 /// A proxy URL that the HTTP client understands; it would silently go without a proxy where it does not.
@@ -92,10 +129,6 @@ fn unusable(url: &Url, problem: &dyn ToString) -> FetchError {
     FetchError::Proxy { url: redacted(url), problem: problem.to_string() }
 }
 
-fn end(url: &Url) -> Option<(String, u16)> {
-    Some((url.host_str()?.to_owned(), url.port_or_known_default()?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,7 +136,7 @@ mod tests {
     fn rules(bypass: &str) -> ProxyRules {
         let http = "http://user:secret@proxy.example:3128".parse::<Url>().expect("a URL");
         let http = Some(http.into());
-        ProxyRules::new(&Proxies { http, https: None, bypass: bypass.into() }).expect("a good proxy").0
+        ProxyRules::new(&Proxies { http, https: None, bypass: bypass.into() }).expect("a good proxy")
     }
 
     fn intercepts(rules: &ProxyRules, url: &str) -> bool {
@@ -113,7 +146,9 @@ mod tests {
     #[test]
     fn names_subdomains_addresses_and_blocks_are_bypassed() {
         let rules = rules("a.example, 10.0.0.0/8,[::1],127.0.0.1");
-        for direct in ["http://a.example/", "http://x.a.example/", "http://10.1.2.3/", "http://127.0.0.1:81/"] {
+        for direct in
+            ["http://a.example/", "http://x.a.example/", "http://10.1.2.3/", "http://127.0.0.1:81/", "http://[::1]/"]
+        {
             assert!(!intercepts(&rules, direct), "{direct}");
         }
         for proxied in ["http://b.example/", "http://xa.example/", "http://11.1.2.3/"] {
@@ -127,6 +162,20 @@ mod tests {
         let rules = rules("*");
         assert!(!intercepts(&rules, "http://b.example/"));
         assert!(!intercepts(&rules, "http://11.1.2.3/"));
+    }
+
+    #[test]
+    fn an_entry_with_a_port_bypasses_that_port_alone() {
+        let rules = rules("A.example:8080, 10.0.0.0/8:80,[::1]:81, *:9, ::2");
+        for direct in ["http://a.example:8080/", "http://x.a.example:8080/", "http://10.1.2.3/", "http://[::1]:81/"] {
+            assert!(!intercepts(&rules, direct), "{direct}");
+        }
+        for direct in ["http://b.example:9/", "http://11.1.2.3:9/", "http://[::3]:9/", "http://[::2]:7/"] {
+            assert!(!intercepts(&rules, direct), "{direct}");
+        }
+        for proxied in ["http://a.example/", "http://10.1.2.3:81/", "http://[::1]/", "http://b.example:8080/"] {
+            assert!(intercepts(&rules, proxied), "{proxied}");
+        }
     }
 
     #[test]

@@ -83,6 +83,10 @@ impl Talk<'_> {
             let message = "the server switched protocols (101), which was not asked for";
             return Err(Failure::new(FailureKind::HttpUnexpectedUpgrade, message));
         }
+        if status == StatusCode::PROXY_AUTHENTICATION_REQUIRED && self.shared.proxies.forwards(&self.call.request.url) {
+            let message = "the proxy wants credentials (407)";
+            return Err(Failure::new(FailureKind::ProxyAuth, message));
+        }
         if headers.len() > MOST_HEADERS {
             let message = format!("the response has {} header fields, more than {MOST_HEADERS}", headers.len());
             return Err(Failure::new(FailureKind::HttpTooManyHeaders, message));

@@ -58,10 +58,18 @@ async fn a_name_that_is_looked_up_for_a_proxy_is_not_the_proxys_fault() {
 }
 
 #[tokio::test]
-async fn a_407_of_the_proxy_to_a_plain_request_is_a_response() {
+async fn a_407_to_a_plain_request_is_the_proxys_and_keeps_its_status() {
     let proxy = Server::start([Reply::bytes("HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")]).await;
     let exchange = transport(through(&format!("http://{}/", proxy.address()))).exchange(get("http://a.invalid/")).await;
-    assert_eq!(whole(exchange).status.as_u16(), 407);
+    assert_eq!(kind(&exchange), FailureKind::ProxyAuth);
+    assert_eq!(exchange.response.map(|response| response.status.as_u16()), Some(407));
+}
+
+#[tokio::test]
+async fn a_407_of_an_origin_is_a_response() {
+    let server = Server::start([Reply::bytes("HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")]).await;
+    let url = format!("http://direct.localhost:{}/", server.address().port());
+    assert_eq!(whole(transport(through("http://127.0.0.1:1/")).exchange(get(url)).await).status.as_u16(), 407);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! One connection of a scripted server: reads requests, plays replies.
 
 use std::io;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -123,6 +124,7 @@ impl<W: Wire> Connection<W> {
                     self.send(bytes).await?;
                 },
                 Step::Wait(wait) => self.wait(wait).await?,
+                Step::Receive(bytes) => self.receive(bytes).await?,
             }
         }
         Ok(())
@@ -159,7 +161,25 @@ impl<W: Wire> Connection<W> {
             // The RST leaves when the socket is dropped.
             End::Reset => self.wire.tcp().set_zero_linger(),
             End::Hang => Err(self.client_gone().await),
+            End::Tunnel(address) => self.tunnel(address).await,
         }
+    }
+
+    /// Reads until `expected` has come.
+    async fn receive(&mut self, expected: &[u8]) -> io::Result<()> {
+        while !self.received.windows(expected.len()).any(|window| window == expected) {
+            if self.read_more().await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        self.received.clear();
+        Ok(())
+    }
+
+    async fn tunnel(&mut self, address: SocketAddr) -> io::Result<()> {
+        let mut far = TcpStream::connect(address).await?;
+        far.write_all(&std::mem::take(&mut self.received)).await?;
+        tokio::io::copy_bidirectional(&mut self.wire, &mut far).await.map(drop)
     }
 
     /// Keeps what the client sends, until it goes; then the reason.

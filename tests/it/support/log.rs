@@ -97,6 +97,11 @@ impl Log {
         self.connections
     }
 
+    /// Connections that are open.
+    pub(crate) fn open_now(&self) -> usize {
+        self.open.now
+    }
+
     /// The most connections that were open at once.
     pub(crate) fn most_open(&self) -> usize {
         self.open.most

@@ -30,8 +30,8 @@ mod tls;
 
 pub(crate) use latch::Latch;
 pub(crate) use log::{Log, Request};
-pub(crate) use name_server::{NameServer, Say, gather_with_etc, skipped};
-pub(crate) use program::{Running, gather, list, records};
+pub(crate) use name_server::{NameServer, Say, gather_with_etc};
+pub(crate) use program::{Running, can, gather, gather_under, list, records, skipped};
 pub(crate) use reply::Reply;
 pub(crate) use server::Server;
 pub(crate) use tls::{Authority, Identity};

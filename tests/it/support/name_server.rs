@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::program::skipped;
+
 use hickory_resolver::proto::op::{Message, MessageType, ResponseCode};
 use hickory_resolver::proto::rr::{RData, Record};
 
@@ -114,12 +116,4 @@ pub(crate) fn gather_with_etc(etc: &Path) -> Option<Command> {
         Err(error) => skipped(&error.to_string()),
     }
     None
-}
-
-/// Says that a test was not made, and why.
-pub(crate) fn skipped(why: &str) {
-    #[expect(clippy::print_stderr, reason = "whoever reads the test's output must know that it was not made")]
-    {
-        eprintln!("skipped, because this machine does not let it: {}", why.trim_end());
-    }
 }

@@ -23,6 +23,33 @@ pub(crate) fn gather() -> assert_cmd::Command {
     command
 }
 
+/// The program as the last of `words`, which start it in other surroundings: `unshare --pid --fork`, `prlimit --nofile=64`.
+pub(crate) fn gather_under(words: &[&str]) -> Command {
+    let mut command = Command::new(words[0]);
+    command.env_clear().envs(std::env::vars_os().filter(|(name, _)| is_harmless(name)));
+    command.args(&words[1..]).arg(env!("CARGO_BIN_EXE_gather"));
+    command
+}
+
+/// Whether this machine lets the tests have such surroundings. Where it does not, whoever reads the output is told what was
+/// not tested, and why.
+pub(crate) fn can(words: &[&str]) -> bool {
+    let refused = match Command::new(words[0]).args(&words[1..]).arg("true").output() {
+        Ok(output) if output.status.success() => return true,
+        Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+        Err(error) => error.to_string(),
+    };
+    skipped(&format!("`{}` is refused here: {refused}", words.join(" ")));
+    false
+}
+
+/// Says that something was not tested, and why.
+#[expect(clippy::print_stderr, reason = "whoever reads the test's output must know that it was not made")]
+pub(crate) fn skipped(why: &str) {
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    eprintln!("skipped: {test}: {}", why.trim_end());
+}
+
 /// The records that the program wrote as NDJSON; what is not a whole line of JSON fails the test.
 pub(crate) fn records(stdout: &[u8]) -> Vec<serde_json::Value> {
     let text = std::str::from_utf8(stdout).expect("NDJSON is UTF-8");
@@ -123,6 +150,11 @@ impl Running {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a running program");
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the kernel counts it");
         peak.trim_end_matches("kB").trim().parse::<u64>().expect("a number") * 1024
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends a signal.

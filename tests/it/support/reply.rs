@@ -1,6 +1,7 @@
 //! What a server sends back: any bytes, in any rhythm, and any end.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub(super) enum Step {
     Every(Vec<u8>, Duration),
     /// Wait.
     Wait(Wait),
+    /// Read until these bytes have come.
+    Receive(Vec<u8>),
 }
 
 /// What a reply waits for.
@@ -52,6 +55,8 @@ pub(super) enum End {
     Reset,
     /// Nothing, for as long as the server lives.
     Hang,
+    /// What either side sends is passed on between the client and this address, until one closes.
+    Tunnel(SocketAddr),
 }
 
 /// Well-behaved replies: framed by `Content-Length`, and the connection is kept.
@@ -162,6 +167,11 @@ impl Reply {
         self.next(Step::Wait(Wait::Latch(latch.clone())))
     }
 
+    /// Then reads until `bytes` have come.
+    pub(crate) fn then_when_received(self, bytes: impl AsRef<[u8]>) -> Self {
+        self.next(Step::Receive(bytes.as_ref().to_vec()))
+    }
+
     fn first(mut self, wait: Wait) -> Self {
         self.steps.insert(0, Step::Wait(wait));
         self
@@ -193,6 +203,11 @@ impl Reply {
     /// Nothing, for as long as the server lives.
     pub(crate) fn hang(self) -> Self {
         Self { end: End::Hang, ..self }
+    }
+
+    /// The connection becomes a tunnel to `address`, as that of a proxy.
+    pub(crate) fn tunnel(self, address: SocketAddr) -> Self {
+        Self { end: End::Tunnel(address), ..self }
     }
 
     /// The connection serves the next request.
