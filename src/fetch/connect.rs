@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::limits::STANDSTILL;
 use super::route::Target;
 
 /// The error type that reqwest's connectors speak.
@@ -110,6 +111,8 @@ pub(super) struct Moments {
     pub(super) failed: bool,
     /// Whether it was over while its exchange still waited for it.
     pub(super) own: bool,
+    /// Whether it failed so late that this process must have stood still meanwhile.
+    pub(super) stood_still: bool,
 }
 
 /// How far the opening of a connection came.
@@ -190,6 +193,11 @@ impl Dial {
         });
     }
 
+    fn fail(&self, stood_still: bool) {
+        self.finish(None, true);
+        self.note(|moments| moments.stood_still = stood_still);
+    }
+
     fn finish(&self, sockets: Option<Sockets>, failed: bool) {
         // The client moves the opening of a connection to a task of its own when a kept one became free first.
         let own = PROBE.try_with(|_| ()).is_ok();
@@ -266,18 +274,20 @@ where
         // Wherever the future goes, the cell goes along.
         let connecting = DIAL.scope(Arc::clone(&dial), tokio::time::timeout(limit, connecting));
         Box::pin(async move {
+            let began = Instant::now();
+            let stood_still = || began.elapsed() > limit.saturating_add(STANDSTILL);
             match connecting.await {
                 Ok(Ok(connection)) => {
                     dial.finish(Sockets::connected(&connection.connected()), false);
                     Ok(connection)
                 }
                 Ok(Err(error)) => {
-                    dial.finish(None, true);
+                    dial.fail(stood_still());
                     Err(error.into())
                 }
                 Err(_) => {
                     let stage = dial.moments().stage;
-                    dial.finish(None, true);
+                    dial.fail(stood_still());
                     Err(Box::new(ConnectTimeout { stage, limit }) as BoxError)
                 }
             }

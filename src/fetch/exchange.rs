@@ -195,8 +195,9 @@ impl Talk<'_> {
     /// before anything came back (RFC 9112, section 9.3.1), or gave what belonged to another request.
     fn may_resend(&self, error: &reqwest::Error, dial: Option<&Moments>, sockets: Option<Sockets>) -> bool {
         if error.is_connect() {
-            // The connection that it waited for was opened for another exchange, and failed there.
-            return dial.is_none_or(|dial| !dial.failed);
+            // The connection that it waited for was opened for another exchange, and failed there; or its time was over
+            // only because this process stood still.
+            return dial.is_none_or(|dial| !dial.failed || dial.stood_still);
         }
         let reused = sockets.is_some() && dial.is_none_or(|dial| dial.sockets != sockets);
         reused && self.call.request.method.is_idempotent() && is_useless(error)

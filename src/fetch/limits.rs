@@ -9,6 +9,12 @@ use tokio::time::{Instant, Sleep};
 
 use super::connect::Probe;
 
+/// A timer that goes off this late shows that the process stood still: stopped (SIGSTOP), or without a processor.
+pub(super) const STANDSTILL: Duration = Duration::from_millis(250);
+
+/// Time to take in what came while the process stood still.
+const CATCH_UP: Duration = Duration::from_secs(1);
+
 /// The time limits of the exchange that this task makes.
 #[derive(Debug)]
 pub(super) struct Limits<'a> {
@@ -42,7 +48,9 @@ impl<'a> Limits<'a> {
                 return Poll::Ready(Ok(output));
             }
             while self.timer.as_mut().poll(cx).is_ready() {
-                match self.next_check(Instant::now()) {
+                let now = Instant::now();
+                self.excuse(now);
+                match self.next_check(now) {
                     Ok(check) => self.timer.as_mut().reset(check),
                     Err(overdue) => return Poll::Ready(Err(overdue)),
                 }
@@ -50,6 +58,15 @@ impl<'a> Limits<'a> {
             Poll::Pending
         })
         .await
+    }
+
+    /// Does not charge the server for a time in which this process stood still: what came meanwhile may not be read yet.
+    fn excuse(&mut self, now: Instant) {
+        let late = now.saturating_duration_since(self.timer.deadline());
+        if late >= STANDSTILL {
+            self.end = (self.end + late).max(now + CATCH_UP);
+            Probe::hear(0);
+        }
     }
 
     /// When the limits have to be looked at again, or which of them is over.
@@ -100,6 +117,22 @@ mod tests {
         };
         let (result, time) = limited(work).await;
         assert_eq!((result, time.as_secs()), (Err(Overdue::Silence(2 * SECOND)), 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_came_while_the_process_stood_still_is_taken_in() {
+        let work = async {
+            tokio::time::advance(60 * SECOND).await;
+            tokio::task::yield_now().await;
+            "bytes"
+        };
+        assert_eq!(limited(work).await.0, Ok("bytes"));
+        let work = async {
+            tokio::time::advance(60 * SECOND).await;
+            std::future::pending::<()>().await;
+        };
+        let (result, time) = limited(work).await;
+        assert_eq!((result, time.as_secs()), (Err(Overdue::Silence(2 * SECOND)), 62));
     }
 
     #[tokio::test(start_paused = true)]
