@@ -24,6 +24,8 @@ pub(crate) struct Window {
     spill: Spill,
     /// Whether the disk has refused a record since memory was last within its budget.
     is_disk_full: bool,
+    /// Whether it was ever said that it did.
+    is_refusal_told: bool,
 }
 
 #[derive(Debug)]
@@ -45,6 +47,7 @@ impl Window {
             held: 0,
             spill: Spill::new(limits.disk),
             is_disk_full: false,
+            is_refusal_told: false,
         }
     }
 
@@ -143,8 +146,11 @@ impl Window {
             match self.spill.write(&record) {
                 Ok(spilled) => return Slot::Spilled(spilled),
                 Err(error) => {
-                    if !self.is_disk_full {
-                        tracing::warn!(%error, "no room for records in temporary files: reading pauses until older lines are done");
+                    if !std::mem::replace(&mut self.is_refusal_told, true) {
+                        tracing::warn!(
+                            %error,
+                            "temporary files (TMPDIR) take no more records: reading pauses while --memory is used up"
+                        );
                     }
                     self.is_disk_full = true;
                 }
