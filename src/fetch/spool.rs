@@ -132,6 +132,7 @@ fn write(file: Option<NamedTempFile>, path: &Path, mut batch: Vec<u8>) -> Writte
 }
 
 fn create(directory: &Path) -> io::Result<NamedTempFile> {
+    refuse_link(directory)?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".gather-").suffix(".part");
     // Temporary files are for their owner alone; this one becomes a result, for whom the umask says.
@@ -143,6 +144,17 @@ fn create(directory: &Path) -> io::Result<NamedTempFile> {
             builder.tempfile_in(directory)
         }
         result => result,
+    }
+}
+
+/// Refuses a link in place of a subdirectory: it would lead bodies out of the output directory.
+fn refuse_link(directory: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(directory) {
+        Ok(metadata) if metadata.is_symlink() => {
+            let problem = "its directory is a symbolic link, which could lead anywhere";
+            Err(io::Error::new(io::ErrorKind::NotADirectory, problem))
+        }
+        _ => Ok(()),
     }
 }
 
