@@ -98,6 +98,7 @@ async fn gather(settings: Settings, stop: Stop, screen: Screen) -> Outcome {
     let mut settings = settings;
     limits::catch_file_size_limit();
     limits::raise_open_files(&mut settings.plan.limits, &mut settings.fetch);
+    limits::fit_memory(&mut settings.plan.window);
     let inputs = files(&settings.sources);
     let input = match Input::open(settings.sources, settings.input) {
         Ok(input) => input,
