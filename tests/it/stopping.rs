@@ -2,11 +2,16 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use futures::StreamExt as _;
+use gather::engine::{self, Plan};
+use gather::input::Template;
+use gather::model::{Call, Exchange, Failure, FailureKind, Transport};
 use rustix::process::{Pid, Signal, kill_process};
+use tokio_util::sync::CancellationToken;
 
-use crate::support::{Latch, Reply, Running, Server, records};
+use crate::support::{Latch, Reply, Running, Server, can, gather, gather_under, records};
 
 /// How long a program may take to end: far longer than it does.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -111,6 +116,130 @@ fn a_second_signal_ends_a_run_whose_output_nobody_reads() {
     signal(&child, Signal::TERM);
     let code = code_of(child);
     assert!(matches!(code, Some(130 | 143)), "{code:?}");
+}
+
+#[test]
+fn as_the_first_process_of_a_container_it_obeys_signals() {
+    let container = ["unshare", "--pid", "--fork", "--kill-child"];
+    if !can(&container) {
+        return;
+    }
+    // The same signal twice could be seen as one.
+    for sent in [&[Signal::INT][..], &[Signal::TERM], &[Signal::INT, Signal::TERM]] {
+        let latch = Latch::new();
+        let server = server(&latch);
+        let mut program = gather_under(&container);
+        program.args(["--grace", "1h", &server.url("/a"), &server.url("/held")]);
+        let mut program = Running::start(program);
+        server.wait_until("both requests", |log| log.requests().len() == 2);
+        program.line();
+        // `unshare` is its parent and waits; from outside, the first process of the container has another number.
+        let children = format!("/proc/{0}/task/{0}/children", program.id());
+        let first = std::fs::read_to_string(children).expect("a running program");
+        let first = first.trim().parse().ok().and_then(Pid::from_raw).expect("one child");
+        for &signal in sent {
+            kill_process(first, signal).expect("a program that is still there");
+        }
+        if sent.len() == 1 {
+            // It ends by itself when what is in flight has ended.
+            latch.release();
+        }
+        let ended = program.end();
+        // Of two, either may be seen last.
+        let mut codes = sent.iter().map(|&signal| Some(if signal == Signal::INT { 130 } else { 143 }));
+        assert!(codes.any(|code| code == ended.code), "{sent:?}: {:?} {}", ended.code, ended.stderr);
+        assert_eq!(records(&ended.stdout).len(), if sent.len() == 1 { 2 } else { 1 }, "{sent:?}");
+    }
+}
+
+#[test]
+fn a_program_that_stood_still_takes_in_what_came_meanwhile() {
+    let latch = Latch::new();
+    let server = server(&latch);
+    let limits = ["--connect-timeout", "1", "--read-timeout", "1", "--max-time", "1.5"];
+    let mut program = Running::gather([&limits[..], &["-q", "--retry", "0", "--max-per-host", "0"]].concat());
+    program.write(&(server.url("/held") + "\n").repeat(40));
+    program.close_stdin();
+    server.wait_until("all requests", |log| log.requests().len() == 40);
+    program.signal(Signal::STOP);
+    latch.release();
+    server.wait_until("all replies", |log| log.in_progress() == 0);
+    // No wait for anything: this is the time for which it stands still, longer than each of its limits.
+    std::thread::sleep(Duration::from_secs(2));
+    program.signal(Signal::CONT);
+    let ended = program.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(records(&ended.stdout).iter().all(|record| record["status"] == 200));
+    assert_eq!(server.log().requests().len(), 40);
+}
+
+#[test]
+fn what_a_killed_program_leaves_is_valid_to_the_last_whole_record() {
+    let server = Server::start(|request| Reply::ok(request.target.repeat(500)));
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("out.ndjson");
+    let mut program = Running::gather(["-q", "-c", "4", "-o", path.to_str().expect("UTF-8")]);
+    program.write(&(0..5000).map(|line| server.url(&format!("/{line}\n"))).collect::<String>());
+    server.wait_until("the middle of the list", |log| log.requests().len() >= 1000);
+    program.signal(Signal::KILL);
+    let ended = program.end();
+    assert_eq!((ended.code, ended.signal), (None, Some(9)));
+    let written = std::fs::read(&path).expect("the file");
+    let whole = written.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+    let records = records(&written[..whole]);
+    assert!((500..5000).contains(&records.len()), "{} records", records.len());
+    for (index, record) in records.iter().enumerate() {
+        assert_eq!((&record["index"], &record["body"]), (&index.into(), &format!("/{index}").repeat(500).into()));
+    }
+    // Its lock went with it.
+    gather().args(["--force", "-o", path.to_str().expect("UTF-8"), &server.url("/0")]).assert().code(0);
+}
+
+#[test]
+fn a_slow_reader_slows_the_run_down_and_is_charged_to_no_request() {
+    const LINES: usize = 200;
+    let body = "x".repeat(100_000);
+    let server = Server::start(move |_| Reply::ok(&body));
+    let list = list_of(&server, LINES);
+    let limits = ["--read-timeout", "1", "--max-time", "1", "--retry-max-time", "1", "--retry", "0"];
+    let arguments = [&limits[..], &["-q", "-c", "4", list.path().to_str().expect("UTF-8")]].concat();
+    let mut child = start(&arguments);
+    server.wait_until("the first requests", |log| log.requests().len() >= 4);
+    // No wait for anything: nobody reads for longer than any request may take.
+    std::thread::sleep(Duration::from_millis(1500));
+    let asked = server.log().requests().len();
+    assert!(asked < LINES / 2, "{asked} requests were sent while nobody read");
+    let mut stdout = Vec::new();
+    child.stdout.take().expect("a pipe").read_to_end(&mut stdout).expect("records");
+    let records = records(&stdout);
+    let unanswered: Vec<_> = records.iter().filter(|record| record["status"] != 200).collect();
+    assert!(unanswered.is_empty() && records.len() == LINES, "{} records, {unanswered:?}", records.len());
+    assert_eq!((code_of(child), server.log().requests().len()), (Some(0), LINES));
+}
+
+#[test]
+fn a_panic_in_an_exchange_is_a_failure_of_its_line_alone() {
+    /// Panics at one URL, and refuses all others.
+    #[derive(Clone)]
+    struct Faulty;
+
+    impl Transport for Faulty {
+        fn exchange(&self, call: Call) -> impl Future<Output = Exchange> + Send + 'static {
+            async move {
+                assert_ne!(call.request.url.path(), "/panic", "a fault");
+                Exchange::unsent(SystemTime::now(), Failure::new(FailureKind::UrlBlocked, "refused"))
+            }
+        }
+    }
+
+    let template = Template::default();
+    let jobs = ["/a", "/panic", "/b"].map(|path| template.job(&format!("http://127.0.0.1{path}")));
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let kinds: Vec<FailureKind> = runtime.block_on(async {
+        let records = engine::run(futures::stream::iter(jobs), Faulty, Plan::default(), CancellationToken::new());
+        records.map(|record| record.error.expect("no request succeeds").kind).collect().await
+    });
+    assert_eq!(kinds, [FailureKind::UrlBlocked, FailureKind::InternalError, FailureKind::UrlBlocked]);
 }
 
 /// A file with as many lines.
