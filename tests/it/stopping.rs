@@ -162,6 +162,7 @@ fn a_program_that_stood_still_takes_in_what_came_meanwhile() {
     program.close_stdin();
     server.wait_until("all requests", |log| log.requests().len() == 40);
     program.signal(Signal::STOP);
+    wait_until_it_stands_still(program.id());
     latch.release();
     server.wait_until("all replies", |log| log.in_progress() == 0);
     // No wait for anything: this is the time for which it stands still, longer than each of its limits.
@@ -262,6 +263,19 @@ fn wait_until_it_stops(child: &mut Child) {
     let stderr = child.stderr.take().expect("a pipe");
     let said = BufReader::new(stderr).lines().map_while(Result::ok).find(|line| line.starts_with("stopping"));
     assert!(said.is_some(), "nothing was said of the signal");
+}
+
+/// Waits until no thread of the process runs any more.
+fn wait_until_it_stands_still(process: u32) {
+    let stands = |task: std::fs::DirEntry| {
+        let status = std::fs::read_to_string(task.path().join("stat")).expect("a thread that is there");
+        status.rsplit(')').next().is_some_and(|rest| rest.starts_with(" T"))
+    };
+    let deadline = Instant::now() + PATIENCE;
+    while !std::fs::read_dir(format!("/proc/{process}/task")).expect("a process").flatten().all(stands) {
+        assert!(Instant::now() < deadline, "it does not stop");
+        std::thread::yield_now();
+    }
 }
 
 /// The exit code; a program that hangs is killed and has none.
