@@ -346,11 +346,22 @@ mod tests {
                 .await;
             assert_eq!(error.downcast_ref::<ConnectTimeout>().expect("a timeout").stage, stage);
             let dial = dial.expect("it was begun");
-            assert!(dial.failed && dial.own && dial.finished.is_some());
+            assert!(dial.failed && dial.own && dial.finished.is_some() && !dial.stood_still);
             assert_eq!(
                 (dial.looked_up.is_some(), dial.secured.is_some()),
                 (stage != Stage::Lookup, stage == Stage::Tls)
             );
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_failed_far_too_late_tells_that_the_process_stood_still() {
+        let mut connect = TimedConnectLayer { limit: Duration::from_secs(10) }.layer(Stuck(Stage::Tls));
+        let exchange = async {
+            let (result, ()) = tokio::join!(connect.call(()), tokio::time::advance(Duration::from_mins(1)));
+            assert!(result.is_err());
+            Probe::take_dial()
+        };
+        assert!(Probe::new(None).watch(exchange).await.is_some_and(|dial| dial.failed && dial.stood_still));
     }
 }

@@ -11,7 +11,7 @@ use gather::model::{Call, Exchange, Failure, FailureKind, Transport};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Latch, Reply, Running, Server, can, gather, gather_under, records};
+use crate::support::{Authority, Latch, Reply, Running, Server, can, gather, gather_under, records};
 
 /// How long a program may take to end: far longer than it does.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -172,6 +172,29 @@ fn a_program_that_stood_still_takes_in_what_came_meanwhile() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(records(&ended.stdout).iter().all(|record| record["status"] == 200));
     assert_eq!(server.log().requests().len(), 40);
+}
+
+#[test]
+fn a_connection_whose_time_ran_out_while_the_program_stood_still_is_opened_anew() {
+    let authority = Authority::new();
+    let origin = Server::builder().tls(authority.certificate("localhost")).start(|_| Reply::ok("hello"));
+    let (latch, at) = (Latch::new(), origin.address());
+    let held = latch.clone();
+    // The tunnel stands only when the time for it is over.
+    let proxy = Server::start(move |_| Reply::raw("HTTP/1.1 200 Go on\r\n\r\n").held_by(&held).tunnel(at));
+    let roots = authority.pem_file();
+    let limits = ["--connect-timeout", "0.5", "--max-time", "1", "--retry", "0"];
+    let network = ["-x", &proxy.address().to_string(), "--cacert", roots.path().to_str().expect("UTF-8")];
+    let program = Running::gather([&limits[..], &network, &["-q", &origin.url("/a")]].concat());
+    proxy.wait_until("the request for a tunnel", |log| log.requests().len() == 1);
+    program.signal(Signal::STOP);
+    wait_until_it_stands_still(program.id());
+    latch.release();
+    // No wait for anything: it stands still until the client's own timers are over too, a second after the limit.
+    std::thread::sleep(Duration::from_millis(2500));
+    program.signal(Signal::CONT);
+    let ended = program.end();
+    assert_eq!((ended.code, origin.log().requests().len()), (Some(0), 1), "{}", String::from_utf8_lossy(&ended.stdout));
 }
 
 #[test]
