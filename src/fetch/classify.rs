@@ -26,6 +26,8 @@ pub(super) struct Scene<'a> {
     pub(super) url: &'a Url,
     /// Whether it goes through a proxy.
     pub(super) proxied: bool,
+    /// Whether the proxy asks for it itself, so that it is the proxy that answers.
+    pub(super) forwarded: bool,
     /// The connection that was opened for it, if one was.
     pub(super) dial: Option<Moments>,
     /// Whether the head had already come.
@@ -106,6 +108,9 @@ impl Seen<'_> {
     fn connect_timeout(&self, error: &ConnectTimeout) -> Meaning {
         let (limit, peer) = (error.limit, self.peer());
         match error.stage {
+            Stage::Tcp | Stage::Tls if self.scene.proxied => {
+                (FailureKind::ConnectTimeout, format!("no connection through the proxy within {limit:?}"))
+            }
             Stage::Lookup => (FailureKind::DnsTimeout, format!("no answer from the name server within {limit:?}")),
             Stage::Tcp => (FailureKind::ConnectTimeout, format!("no connection to {peer} within {limit:?}")),
             Stage::Tls => {
@@ -298,7 +303,7 @@ impl Seen<'_> {
 
     /// Who is at the other end, as far as that is known.
     fn peer(&self) -> String {
-        if self.scene.proxied && self.opening {
+        if self.scene.forwarded || self.scene.proxied && self.opening {
             return "the proxy".into();
         }
         let host = self.scene.url.host_str().unwrap_or_default();

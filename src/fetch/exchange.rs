@@ -231,7 +231,8 @@ impl Talk<'_> {
     /// The scene of an error.
     pub(super) fn scene(&self, dial: Option<Moments>, in_body: bool) -> Scene<'_> {
         let url = &self.call.request.url;
-        Scene { url, proxied: self.shared.proxies.intercept(url), dial, in_body }
+        let proxies = &self.shared.proxies;
+        Scene { url, proxied: proxies.intercept(url), forwarded: proxies.forwards(url), dial, in_body }
     }
 
     /// The phases of the connection that this exchange opened and used.
