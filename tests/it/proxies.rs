@@ -176,6 +176,9 @@ fn a_proxy_that_does_not_let_through_has_its_own_kinds() {
             let times = ["--connect-timeout", "1", "--read-timeout", "1"];
             let record = record(&[&times[..], &["-x", &by_proxy, url]].concat(), &[]);
             assert_eq!(record["error"]["kind"].as_str().unwrap_or_default(), expected, "{name} {url}: {record}");
+            let is_blamed =
+                record["error"]["message"].as_str().is_some_and(|message| message.contains("the proxy closed"));
+            assert_eq!(is_blamed, expected == "http_empty_reply", "{name} {url}: {record}");
         }
         assert_eq!(proxy.log().requests().len(), 2, "{name}: it was asked again");
     }

@@ -249,10 +249,10 @@ fn a_panic_in_an_exchange_is_a_failure_of_its_line_alone() {
 
     impl Transport for Faulty {
         fn exchange(&self, call: Call) -> impl Future<Output = Exchange> + Send + 'static {
-            async move {
+            futures::future::lazy(move |_| {
                 assert_ne!(call.request.url.path(), "/panic", "a fault");
                 Exchange::unsent(SystemTime::now(), Failure::new(FailureKind::UrlBlocked, "refused"))
-            }
+            })
         }
     }
 
