@@ -157,6 +157,20 @@ fn hosts_that_bypass_the_proxy_are_reached_directly_and_told_nothing_of_it() {
 }
 
 #[test]
+fn a_redirect_to_a_host_without_proxy_takes_no_secret_of_the_proxy_along() {
+    let origin = origin();
+    let location = origin.url("/direct");
+    let proxy = Server::start(move |request| match request.target.as_str() {
+        "http://name.test/direct" => Reply::redirect(&location),
+        other => panic!("{other} was asked for"),
+    });
+    let arguments = ["--noproxy", "127.0.0.1", "-x", &with_secret("http", &proxy), "http://name.test/direct"];
+    assert_eq!(record(&arguments, &[])["body"], "from the origin");
+    let log = origin.log();
+    assert!(log.requests()[0].header("proxy-authorization").is_none() && !log.mentions(CANARY));
+}
+
+#[test]
 fn a_proxy_that_does_not_let_through_has_its_own_kinds() {
     let refused = Reply::status(407).header("proxy-authenticate", "Basic realm=\"x\"");
     let endless = Reply::raw("HTTP/1.1 200 OK\r\n").then_forever(format!("x-a: {}\r\n", "a".repeat(1000)));
