@@ -154,7 +154,7 @@ fn as_the_first_process_of_a_container_it_obeys_signals() {
 fn a_program_that_stood_still_takes_in_what_came_meanwhile() {
     let latch = Latch::new();
     let server = server(&latch);
-    let limits = ["--connect-timeout", "1", "--read-timeout", "1", "--max-time", "1.5"];
+    let limits = ["--connect-timeout", "2", "--read-timeout", "2", "--max-time", "2.5"];
     let mut program = Running::gather([&limits[..], &["-q", "--retry", "0", "--max-per-host", "0"]].concat());
     program.write(&(server.url("/held") + "\n").repeat(40));
     program.close_stdin();
@@ -164,7 +164,7 @@ fn a_program_that_stood_still_takes_in_what_came_meanwhile() {
     latch.release();
     server.wait_until("all replies", |log| log.in_progress() == 0);
     // No wait for anything: this is the time for which it stands still, longer than each of its limits.
-    std::thread::sleep(Duration::from_secs(2));
+    std::thread::sleep(Duration::from_secs(3));
     program.signal(Signal::CONT);
     let ended = program.end();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
@@ -181,7 +181,7 @@ fn a_connection_whose_time_ran_out_while_the_program_stood_still_is_opened_anew(
     // The tunnel stands only when the time for it is over.
     let proxy = Server::start(move |_| Reply::raw("HTTP/1.1 200 Go on\r\n\r\n").held_by(&held).tunnel(at));
     let roots = authority.pem_file();
-    let limits = ["--connect-timeout", "0.5", "--max-time", "1", "--retry", "0"];
+    let limits = ["--connect-timeout", "1", "--max-time", "2", "--retry", "0"];
     let network = ["-x", &proxy.address().to_string(), "--cacert", roots.path().to_str().expect("UTF-8")];
     let program = Running::gather([&limits[..], &network, &["-q", &origin.url("/a")]].concat());
     proxy.wait_until("the request for a tunnel", |log| log.requests().len() == 1);
@@ -189,7 +189,7 @@ fn a_connection_whose_time_ran_out_while_the_program_stood_still_is_opened_anew(
     wait_until_it_stands_still(program.id());
     latch.release();
     // No wait for anything: it stands still until the client's own timers are over too, a second after the limit.
-    std::thread::sleep(Duration::from_millis(2500));
+    std::thread::sleep(Duration::from_secs(3));
     program.signal(Signal::CONT);
     let ended = program.end();
     assert_eq!((ended.code, origin.log().requests().len()), (Some(0), 1), "{}", String::from_utf8_lossy(&ended.stdout));
@@ -223,12 +223,12 @@ fn a_slow_reader_slows_the_run_down_and_is_charged_to_no_request() {
     let body = "x".repeat(100_000);
     let server = Server::start(move |_| Reply::ok(&body));
     let list = list_of(&server, LINES);
-    let limits = ["--read-timeout", "1", "--max-time", "1", "--retry-max-time", "1", "--retry", "0"];
+    let limits = ["--read-timeout", "2", "--max-time", "2", "--retry-max-time", "2", "--retry", "0"];
     let arguments = [&limits[..], &["-q", "-c", "4", list.path().to_str().expect("UTF-8")]].concat();
     let mut child = start(&arguments);
     server.wait_until("the first requests", |log| log.requests().len() >= 4);
     // No wait for anything: nobody reads for longer than any request may take.
-    std::thread::sleep(Duration::from_millis(1500));
+    std::thread::sleep(Duration::from_millis(2500));
     let asked = server.log().requests().len();
     assert!(asked < LINES / 2, "{asked} requests were sent while nobody read");
     let mut stdout = Vec::new();
