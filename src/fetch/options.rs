@@ -96,7 +96,8 @@ pub struct Proxies {
     pub http: Option<Secret<Url>>,
     /// For `https` URLs.
     pub https: Option<Secret<Url>>,
-    /// Hosts that are reached directly, in the form of `NO_PROXY`: names (and their subdomains), addresses, CIDR blocks, `*`.
+    /// Hosts that are reached directly, in the form of `NO_PROXY`: names (and their subdomains), addresses, CIDR blocks, `*`;
+    /// each may end in `:port`, and then counts for that port alone.
     pub bypass: String,
 }
 

@@ -20,8 +20,8 @@ pub(crate) struct Network {
 
     /// Hosts reached without a proxy.
     ///
-    /// A list with commas between: names (their subdomains too), addresses, blocks (`10.0.0.0/8`), `*` for all. Wins over
-    /// `NO_PROXY`.
+    /// A list with commas between: names (their subdomains too), addresses, blocks (`10.0.0.0/8`), `*` for all; `name:8080`
+    /// for one port alone. Wins over `NO_PROXY`.
     #[arg(long, value_name = "LIST")]
     pub(crate) noproxy: Option<String>,
 
