@@ -362,6 +362,6 @@ mod tests {
             assert!(result.is_err());
             Probe::take_dial()
         };
-        assert!(Probe::new(None).watch(exchange).await.is_some_and(|dial| dial.failed && dial.stood_still));
+        assert!(Probe::new(None, false).watch(exchange).await.is_some_and(|dial| dial.failed && dial.stood_still));
     }
 }

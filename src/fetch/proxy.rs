@@ -9,7 +9,7 @@ use url::{Position, Url};
 
 use super::error::FetchError;
 use super::options::Proxies;
-use crate::model::redacted;
+use crate::model::{Secret, redacted};
 
 /// The schemes that a proxy can be spoken to with.
 const SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
@@ -18,8 +18,8 @@ const SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
 #[derive(Debug, Default)]
 pub(super) struct ProxyRules {
     /// The proxy for each scheme.
-    http: Option<Url>,
-    https: Option<Url>,
+    http: Option<Secret<Url>>,
+    https: Option<Secret<Url>>,
     /// What is bypassed whatever its port.
     anywhere: Option<Matcher>,
     /// What is bypassed at one port.
@@ -47,8 +47,8 @@ impl ProxyRules {
             }
         }
         Ok(Self {
-            http: proxies.http.as_ref().map(|url| checked(url.expose())).transpose()?,
-            https: proxies.https.as_ref().map(|url| checked(url.expose())).transpose()?,
+            http: proxies.http.as_ref().map(checked).transpose()?,
+            https: proxies.https.as_ref().map(checked).transpose()?,
             anywhere: Some(bypassing(&anywhere)),
             at_port: at_port.into_iter().map(|(port, items)| (port, bypassing(&items))).collect(),
         })
@@ -73,15 +73,15 @@ impl ProxyRules {
 
     /// The port of the proxy at `host`, if there is one.
     pub(super) fn port(&self, host: &str) -> Option<u16> {
-        let ends = [&self.http, &self.https].into_iter().flatten();
+        let ends = [&self.http, &self.https].into_iter().flatten().map(Secret::expose);
         ends.filter(|proxy| proxy.host_str() == Some(host)).find_map(Url::port_or_known_default)
     }
 
     /// The proxy that a request for `url` goes through.
     fn proxy(&self, url: &Url) -> Option<&Url> {
         let proxy = match url.scheme() {
-            "http" => self.http.as_ref()?,
-            "https" => self.https.as_ref()?,
+            "http" => self.http.as_ref()?.expose(),
+            "https" => self.https.as_ref()?.expose(),
             _ => return None,
         };
         let uri = url[..Position::BeforePath].parse().ok()?;
@@ -110,7 +110,8 @@ fn bypassing(items: &[String]) -> Matcher {
 }
 
 /// A proxy URL that the HTTP client understands; it would silently go without a proxy where it does not.
-fn checked(url: &Url) -> Result<Url, FetchError> {
+fn checked(url: &Secret<Url>) -> Result<Secret<Url>, FetchError> {
+    let url = url.expose();
     if !SCHEMES.contains(&url.scheme()) {
         return Err(unusable(url, &format!("the scheme must be one of {}", SCHEMES.join(", "))));
     }
@@ -122,7 +123,7 @@ fn checked(url: &Url) -> Result<Url, FetchError> {
         // The client would take 80. RFC 1928, section 3: "The SOCKS service is conventionally located on TCP port 1080."
         url.set_port(Some(1080)).map_err(|()| unusable(&url, &"it cannot have a port"))?;
     }
-    Ok(url)
+    Ok(url.into())
 }
 
 fn unusable(url: &Url, problem: &dyn ToString) -> FetchError {
