@@ -4,19 +4,20 @@ use url::Url;
 
 use super::{Record, redact, redact_each, redacted};
 
-/// What is covered stays covered and shows no password, and a URL without secrets is shown as it is.
+/// No text makes covering panic. A URL shows no password, and what was covered once is not covered anew; in what is no URL, a
+/// second look may cover more.
 pub fn redaction(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    for cover in [redact, redact_each] {
-        let once = cover(text);
-        assert_eq!(cover(&once), once, "of {text:?}");
+    _ = redact_each(text);
+    _ = redact(text);
+    let Ok(mut url) = Url::parse(text) else { return };
+    if matches!(url.scheme(), "http" | "https") {
+        let once = redacted(&url);
+        assert_eq!(redact(&once), once, "of {url}");
     }
-    if let Ok(mut url) = Url::parse(text)
-        && !url.as_str().contains("canary")
-        && url.set_password(Some("canary")).is_ok()
-    {
+    if !url.as_str().contains("canary") && url.set_password(Some("canary")).is_ok() {
         assert!(!redacted(&url).contains("canary"), "of {url}");
-        assert!(!redact(url.as_str()).contains("canary"), "of {url}");
+        assert!(!redact_each(url.as_str()).contains("canary"), "of {url}");
     }
 }
 
