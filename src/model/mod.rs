@@ -26,7 +26,7 @@ pub use failure::{Failure, FailureKind, Phase};
 pub use headers::Headers;
 pub use job::{BadLine, Job, Place};
 pub use origin::Origin;
-pub use record::{ExchangeRecord, Field, Record, RetryStop, Value, Verdict};
+pub use record::{ExchangeRecord, Field, FlakyRule, Record, RetryStop, Standing, Value, Verdict};
 pub use redact::{redact, redact_each, redacted};
 pub use request::{Overrides, Request};
 pub use secret::Secret;

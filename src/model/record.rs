@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
-use super::{Base64, Failure, Headers, seconds};
+use super::{Base64, Failure, FailureKind, Headers, seconds};
 
 /// All that is known of a finished job. Serialises to one JSON object; a field that does not apply is absent.
 ///
@@ -44,6 +44,9 @@ pub struct Record {
     pub ok: bool,
     /// `ok`, `flaky` (only after a retry) or `failed`.
     pub verdict: Verdict,
+    /// What an older run, `--baseline`, says of it: `known` (it failed then too) or `fixed` (it failed then).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Standing>,
     /// Status of the final response; null when no response came.
     pub status: Option<u16>,
     /// Protocol version of the final response: `1.0`, `1.1`, `2`.
@@ -125,6 +128,9 @@ pub struct Record {
     #[serde(skip_serializing_if = "Option::is_none", with = "seconds")]
     #[cfg_attr(test, schemars(with = "Option<f64>"))]
     pub retry_after: Option<Duration>,
+    /// Expectations that were not met, each with what was seen.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<String>,
     /// Fields of the input line that are carried along.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<Box<Map<String, serde_json::Value>>>,
@@ -151,6 +157,50 @@ impl Verdict {
             Self::Ok => "ok",
             Self::Flaky => "flaky",
             Self::Failed => "failed",
+        }
+    }
+}
+
+/// How a record compares with an older run of the same list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It is not as it should be, and was not then: no reason for the run to fail.
+    Known,
+    /// It is as it should be, and was not then.
+    Fixed,
+}
+
+impl Standing {
+    /// The name, as it stands in a record.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Known => "known",
+            Self::Fixed => "fixed",
+        }
+    }
+}
+
+/// What a flaky line is to a run, `--flaky`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FlakyRule {
+    /// A failure.
+    Fail,
+    /// As it should be, but worth a warning in reports.
+    #[default]
+    Warn,
+    /// As it should be.
+    Ok,
+}
+
+impl FlakyRule {
+    /// Whether a line of that verdict is not as it should be.
+    pub const fn fails(self, verdict: Verdict) -> bool {
+        match verdict {
+            Verdict::Ok => false,
+            Verdict::Flaky => matches!(self, Self::Fail),
+            Verdict::Failed => true,
         }
     }
 }
@@ -278,6 +328,7 @@ fields! {
     UrlEffective, "url_effective";
     Ok, "ok";
     Verdict, "verdict";
+    Baseline, "baseline";
     Status, "status";
     HttpVersion, "http_version";
     RemoteIp, "remote_ip";
@@ -303,6 +354,7 @@ fields! {
     Error, "error";
     RetryStoppedBy, "retry_stopped_by";
     RetryAfter, "retry_after";
+    Failed, "failed";
     Input, "input";
 }
 
@@ -326,6 +378,8 @@ pub enum Value<'a> {
     Object(&'a Map<String, serde_json::Value>),
     /// Header fields.
     Headers(&'a Headers),
+    /// Lines of text.
+    Texts(&'a [String]),
     /// Bytes.
     Base64(&'a Base64),
     /// Exchanges.
@@ -335,6 +389,11 @@ pub enum Value<'a> {
 }
 
 impl Record {
+    /// Whether the run was stopped before anything was sent for this line, so that nothing is known of it.
+    pub fn is_skipped(&self) -> bool {
+        self.timestamp.is_none() && self.error.as_ref().is_some_and(|error| error.kind == FailureKind::Canceled)
+    }
+
     /// The value of `field`; `None` where it does not apply, just where it is absent from the JSON object.
     pub fn get(&self, field: Field) -> Option<Value<'_>> {
         let text = |text: &Option<String>| text.clone().map(|text| Value::Text(text.into()));
@@ -351,6 +410,7 @@ impl Record {
             Field::UrlEffective => text(&self.url_effective),
             Field::Ok => Some(Value::Bool(self.ok)),
             Field::Verdict => Some(Value::Text(self.verdict.name().into())),
+            Field::Baseline => self.baseline.map(|standing| Value::Text(standing.name().into())),
             Field::Status => Some(self.status.map_or(Value::Null, |status| Value::Int(status.into()))),
             Field::HttpVersion => text(&self.http_version),
             Field::RemoteIp => self.remote_ip.map(|ip| Value::Text(ip.to_string().into())),
@@ -376,6 +436,7 @@ impl Record {
             Field::Error => self.error.as_ref().map(Value::Failure),
             Field::RetryStoppedBy => self.retry_stopped_by.map(|stop| Value::Text(stop.name().into())),
             Field::RetryAfter => time(self.retry_after),
+            Field::Failed => Some(Value::Texts(&self.failed)).filter(|_| !self.failed.is_empty()),
             Field::Input => self.input.as_deref().map(Value::Object),
         }
     }
@@ -416,7 +477,7 @@ mod tests {
     use super::*;
 
     fn full() -> Record {
-        let failure = Failure::new(crate::model::FailureKind::ReadTimeout, "no byte for 20 s");
+        let failure = Failure::new(FailureKind::ReadTimeout, "no byte for 20 s");
         let mut headers = http::HeaderMap::new();
         headers.append("x-a", http::HeaderValue::from_static("1"));
         let exchange = ExchangeRecord {
@@ -437,6 +498,7 @@ mod tests {
             url_effective: Some("http://b.example/".into()),
             ok: false,
             verdict: Verdict::Failed,
+            baseline: Some(Standing::Known),
             status: Some(200),
             http_version: Some("1.1".into()),
             remote_ip: Some([127, 0, 0, 1].into()),
@@ -462,6 +524,7 @@ mod tests {
             error: Some(failure),
             retry_stopped_by: Some(RetryStop::Attempts),
             retry_after: second,
+            failed: vec!["status == 200 \u{2014} 503".into()],
             input: Some(Box::new(Map::from_iter([("k".to_owned(), serde_json::json!(1))]))),
         }
     }

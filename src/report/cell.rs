@@ -37,6 +37,7 @@ impl<'a> Cell<'a> {
             | Value::Json(_)
             | Value::Object(_)
             | Value::Headers(_)
+            | Value::Texts(_)
             | Value::Exchanges(_)
             | Value::Failure(_)) => Self::Ours(json(&value)?),
         })
