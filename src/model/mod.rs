@@ -14,7 +14,7 @@ mod origin;
 mod record;
 mod redact;
 mod request;
-mod seconds;
+pub(crate) mod seconds;
 mod secret;
 mod status;
 mod transport;

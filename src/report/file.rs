@@ -23,6 +23,9 @@ pub enum OutputError {
     /// Another run writes to the same file.
     #[error("{}: another process is writing to this file; wait for it, or write to another one", shown(.0))]
     Locked(PathBuf),
+    /// Two outputs of this run are the same file.
+    #[error("{}: is given for two outputs; each needs a file of its own", shown(.0))]
+    Twice(PathBuf),
     /// The directory that the file should be in does not exist.
     #[error("{}: the directory {} does not exist", shown(.0), shown(parent(.0)))]
     NoDirectory(PathBuf),
@@ -80,6 +83,14 @@ pub(super) fn open(path: &Path, force: bool, inputs: &[PathBuf]) -> Result<Box<d
     }
     let unused = existing.is_none().then(|| path.to_owned());
     Ok(Box::new(RegularFile { file, replaces: true, unused }))
+}
+
+/// A file that something is appended to, whatever stands in it already; made where it does not exist.
+pub(super) fn append(path: &Path) -> Result<Box<dyn Target>, OutputError> {
+    let refused = |source| OutputError::Refused { path: path.to_owned(), source };
+    let file = OpenOptions::new().append(true).create(true).open(path).map_err(refused)?;
+    // As a stream: what others append meanwhile stays where it is.
+    Ok(Box::new(Stream(file)))
 }
 
 pub(super) fn stdout(inputs: &[PathBuf]) -> Result<Box<dyn Target>, OutputError> {

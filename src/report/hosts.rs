@@ -47,19 +47,22 @@ impl Hosts {
             None => self.make_room().entry(host.into()).or_default(),
         };
         counts.lines += 1;
-        counts.failed += u64::from(record.verdict == Verdict::Failed);
+        counts.failed +=
+            u64::from(record.verdict == Verdict::Failed && record.baseline.is_none() && !record.is_skipped());
         counts.retries += u64::from(record.num_retries);
+    }
+
+    /// Hosts, the worst first, and whether others were forgotten.
+    pub(super) fn all(&self) -> (Vec<(&str, HostCounts)>, bool) {
+        let mut all: Vec<_> = self.counts.iter().map(|(host, counts)| (&**host, *counts)).collect();
+        all.sort_unstable_by_key(|&(host, counts)| (Reverse(counts.weight()), host));
+        (all, self.is_cut)
     }
 
     /// Hosts with failures or retries, the worst first, and whether there may be others.
     pub(super) fn troubled(&self) -> (Vec<(&str, HostCounts)>, bool) {
-        let mut troubled: Vec<_> = self
-            .counts
-            .iter()
-            .map(|(host, counts)| (&**host, *counts))
-            .filter(|(_, counts)| counts.is_troubled())
-            .collect();
-        troubled.sort_unstable_by_key(|&(host, counts)| (Reverse(counts.weight()), host));
+        let (mut troubled, _) = self.all();
+        troubled.retain(|(_, counts)| counts.is_troubled());
         let may_be_more = self.is_cut && troubled.len() >= KEPT;
         (troubled, may_be_more)
     }
@@ -77,7 +80,7 @@ impl Hosts {
 }
 
 /// Host and port of the first exchange; of the URL as asked, where no exchange was made.
-fn host(record: &Record) -> Option<Cow<'_, str>> {
+pub(super) fn host(record: &Record) -> Option<Cow<'_, str>> {
     if record.error.as_ref().is_some_and(|error| error.phase == Phase::Input) {
         return None;
     }

@@ -63,6 +63,11 @@ impl Output {
         file::open(path, force, inputs).map(Self::to)
     }
 
+    /// The file at `path`, after what stands in it. Neither locked nor cut when a write fails, as others append to it too.
+    pub fn append(path: &Path) -> Result<Self, OutputError> {
+        file::append(path).map(Self::to)
+    }
+
     pub(super) fn to(target: Box<dyn Target>) -> Self {
         Self {
             target,
@@ -115,6 +120,18 @@ impl Output {
         self.make_ready()
     }
 
+    /// Writes what is too large for memory, as it comes from `write`. It is all that the output gets: where a write fails,
+    /// nothing is left of it, as far as the target allows.
+    pub(super) fn document(&mut self, write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
+        self.refuse_after_failure()?;
+        self.make_ready()?;
+        let mut sink = io::BufWriter::with_capacity(CAPACITY, Sink { output: self });
+        let result = write(&mut sink).and_then(|()| io::Write::flush(&mut sink));
+        // What is still buffered after a failure must not be written when the buffer is dropped.
+        drop(sink.into_parts());
+        result.map_err(|error| self.fail(error))
+    }
+
     /// After a failure that could be cut: appends what closes the format. Gives up one more unit if that is what it takes.
     pub(super) fn close_after_failure(&mut self, tail: &[u8]) {
         if self.failed.is_none() || tail.is_empty() {
@@ -157,6 +174,23 @@ impl Output {
 
     fn refuse_after_failure(&self) -> io::Result<()> {
         self.failed.map_or(Ok(()), |kind| Err(kind.into()))
+    }
+}
+
+/// Writes straight to the target of an output, and counts.
+struct Sink<'a> {
+    output: &'a mut Output,
+}
+
+impl io::Write for Sink<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let (sent, result) = send(&mut *self.output.target, bytes);
+        self.output.written += sent as u64;
+        result.map(|()| sent)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.target.flush()
     }
 }
 

@@ -17,6 +17,11 @@ pub(super) trait Render: Send {
     /// Appends one record. Where it gives an error, what it appended is taken away again.
     fn record(&mut self, record: &Record, buffer: &mut Vec<u8>) -> io::Result<()>;
 
+    /// Hears that the run was stopped, and how.
+    fn stopped_early(&mut self, how: &str) {
+        let _ = how;
+    }
+
     /// Appends what comes after the last record.
     fn tail(&mut self, buffer: &mut Vec<u8>) {
         let _ = buffer;
@@ -67,6 +72,10 @@ impl<R: Render> Report for Records<R> {
     fn flush(&mut self) -> io::Result<()> {
         let result = self.output.flush();
         self.close_if_failed(result)
+    }
+
+    fn stopped_early(&mut self, how: &str) {
+        self.render.stopped_early(how);
     }
 
     fn finish(&mut self) -> io::Result<()> {

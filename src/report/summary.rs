@@ -13,7 +13,7 @@ use super::fit::{columns, wrap};
 use super::hosts::{HostCounts, Hosts};
 use super::style::Tone;
 use super::units::{count, plural, rate, size, time, time_in_prose};
-use crate::model::{ExchangeRecord, FailureKind, Record, Verdict};
+use crate::model::{ExchangeRecord, FailureKind, FlakyRule, Record, Standing, Verdict};
 
 /// The longest time that percentiles tell apart from longer ones, in microseconds: a day.
 const LONGEST: u64 = 86_400_000_000;
@@ -34,9 +34,14 @@ pub struct Summary {
     ok: u64,
     flaky: u64,
     failed: u64,
+    known: u64,
+    fixed: u64,
+    skipped: u64,
+    retries: u64,
     requests: u64,
     bytes: u64,
     causes: BTreeMap<Cause, u64>,
+    statuses: BTreeMap<u16, u64>,
     hosts: Hosts,
     /// Of `time_total`, in microseconds.
     times: Histogram<u64>,
@@ -45,8 +50,9 @@ pub struct Summary {
 
 /// Why a record failed. There are about a thousand at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Cause {
+pub(super) enum Cause {
     Status(u16),
+    Expectation,
     Kind(FailureKind),
     Other,
 }
@@ -58,9 +64,14 @@ impl Default for Summary {
             ok: 0,
             flaky: 0,
             failed: 0,
+            known: 0,
+            fixed: 0,
+            skipped: 0,
+            retries: 0,
             requests: 0,
             bytes: 0,
             causes: BTreeMap::new(),
+            statuses: BTreeMap::new(),
             hosts: Hosts::default(),
             times: Histogram::new_with_bounds(1, LONGEST, 3)
                 .expect("these bounds are in order, and 3 digits are allowed"),
@@ -76,11 +87,18 @@ impl Summary {
         match record.verdict {
             Verdict::Ok => self.ok += 1,
             Verdict::Flaky => self.flaky += 1,
+            _ if record.is_skipped() => self.skipped += 1,
+            Verdict::Failed if record.baseline == Some(Standing::Known) => self.known += 1,
             Verdict::Failed => {
                 self.failed += 1;
                 *self.causes.entry(Cause::of(record)).or_default() += 1;
             }
         }
+        self.fixed += u64::from(record.baseline == Some(Standing::Fixed));
+        if let Some(status) = record.status {
+            *self.statuses.entry(status).or_default() += 1;
+        }
+        self.retries += u64::from(record.num_retries);
         self.requests += requests(record);
         self.bytes += record.size_download.unwrap_or(0);
         self.hosts.add(record);
@@ -105,9 +123,47 @@ impl Summary {
         self.flaky
     }
 
-    /// Records that were not as they should be.
+    /// Records that were not as they should be, but for those that are known from a baseline or were skipped.
     pub fn failed(&self) -> u64 {
         self.failed
+    }
+
+    /// Records that were not as they should be, as in the baseline.
+    pub fn known(&self) -> u64 {
+        self.known
+    }
+
+    /// Records that were as they should be, and were not in the baseline; they count as ok or flaky too.
+    pub fn fixed(&self) -> u64 {
+        self.fixed
+    }
+
+    /// Records of lines for which nothing was sent, because the run was stopped.
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// Records that make the run fail.
+    pub fn failures(&self, rule: FlakyRule) -> u64 {
+        // A flaky line that is a known failure is rare enough to be told by its record alone.
+        self.failed + if rule.fails(Verdict::Flaky) { self.flaky } else { 0 }
+    }
+
+    pub(super) fn causes(&self) -> impl Iterator<Item = (Cause, u64)> {
+        self.causes.iter().map(|(&cause, &times)| (cause, times))
+    }
+
+    pub(super) fn statuses(&self) -> &BTreeMap<u16, u64> {
+        &self.statuses
+    }
+
+    pub(super) fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
+    /// Attempts after the first.
+    pub fn retries(&self) -> u64 {
+        self.retries
     }
 
     /// Requests sent for these records: redirects and retries count.
@@ -137,7 +193,7 @@ impl Summary {
     pub fn render(&self, wall: Duration, notes: &[String], style: &Style) -> String {
         let mut lines = wrap(&self.totals(wall, style), style.separator(), 2, style);
         lines.push('\n');
-        let lists = [self.causes(style), self.troubled_hosts(style)].map(|list| wrap(&list, " ", 4, style));
+        let lists = [self.named_causes(style), self.troubled_hosts(style)].map(|list| wrap(&list, " ", 4, style));
         for line in side_by_side(lists, style) {
             lines.push_str(&line);
             lines.push('\n');
@@ -161,6 +217,9 @@ impl Summary {
         parts.extend(painted(self.ok, "ok", Tone::Good));
         parts.extend(painted(self.flaky, "flaky", Tone::Doubtful));
         parts.extend(painted(self.failed, "failed", Tone::Bad));
+        parts.extend(painted(self.known, "known", Tone::Doubtful));
+        parts.extend(painted(self.fixed, "fixed", Tone::Good));
+        parts.extend(painted(self.skipped, "skipped", Tone::Doubtful));
         let slowest = self.slowest.map(|slowest| format!(" (slowest {})", time_in_prose(slowest))).unwrap_or_default();
         parts.push(plain(format!("{}{slowest}", time_in_prose(wall))));
         for (name, share) in [("p50", 0.5), ("p99", 0.99)] {
@@ -173,8 +232,8 @@ impl Summary {
         parts
     }
 
-    fn causes(&self, style: &Style) -> Vec<(String, String)> {
-        let mut causes: Vec<_> = self.causes.iter().map(|(&cause, &times)| (cause, times)).collect();
+    fn named_causes(&self, style: &Style) -> Vec<(String, String)> {
+        let mut causes: Vec<_> = self.causes().collect();
         causes.sort_by_key(|&(cause, times)| (Reverse(times), cause));
         let shown = causes.iter().map(|(cause, times)| format!("{cause} {}{}", style.times(), count(*times)));
         list("  failed by kind: ", shown, false, style)
@@ -223,6 +282,7 @@ impl Cause {
     fn of(record: &Record) -> Self {
         match (&record.error, record.status) {
             (Some(error), _) => Self::Kind(error.kind),
+            (None, _) if !record.failed.is_empty() => Self::Expectation,
             (None, Some(status)) => Self::Status(status),
             (None, None) => Self::Other,
         }
@@ -233,6 +293,7 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Status(status) => write!(f, "status {status}"),
+            Self::Expectation => f.write_str("expectation"),
             Self::Kind(kind) => f.write_str(kind.name()),
             Self::Other => f.write_str("no response"),
         }

@@ -1,5 +1,7 @@
 //! One corpus of records through all formats.
 
+mod reports;
+
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};

@@ -109,6 +109,10 @@ struct Notes {
 
 fn notes(record: &Record, style: &Style) -> Notes {
     let (mut full, mut brief) = (Vec::new(), Vec::new());
+    if let Some(standing) = record.baseline {
+        full.push(standing.name().to_owned());
+        brief.push(standing.name().to_owned());
+    }
     if !record.attempts.is_empty() {
         let outcomes: Vec<String> = record.attempts.iter().map(outcome).collect();
         let attempts = plural(outcomes.len() as u64, "attempt");
