@@ -146,6 +146,7 @@
 //! [`url`]: model::Record::url
 //! [`verdict`]: model::Record::verdict
 
+pub mod baseline;
 pub mod engine;
 mod expect;
 pub mod fetch;

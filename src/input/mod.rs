@@ -21,10 +21,18 @@ mod url;
 #[cfg(test)]
 mod tests;
 
+use std::io::Read;
+use std::path::Path;
+
 pub use error::InputError;
 pub use options::{InputFormat, InputOptions, Source, Template};
 pub use stream::{InputStatus, Jobs};
 pub use url::parse_url;
+
+/// The bytes of a file, unpacked where they are gzip or zstd. Of a pipe this waits for the writer.
+pub fn open_unpacked(path: &Path) -> Result<Box<dyn Read>, InputError> {
+    source::open(path)
+}
 
 /// Sources that are known to be readable, as far as that can be known before reading.
 #[derive(Debug)]
