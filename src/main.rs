@@ -6,7 +6,7 @@ mod cli;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use app::{Outcome, Signal};
+use app::Outcome;
 use gather::report::Screen;
 
 /// Thousands of connections are opened by tasks that move between threads; the system's allocator grows and locks an arena
@@ -45,14 +45,5 @@ fn main() -> ExitCode {
 }
 
 fn code(outcome: Outcome) -> ExitCode {
-    ExitCode::from(match outcome {
-        Outcome::AllOk => 0,
-        Outcome::SomeFailed => 1,
-        Outcome::Unusable => 2,
-        Outcome::Broken => 3,
-        Outcome::Empty => 4,
-        Outcome::StoppedEarly => 5,
-        Outcome::Interrupted(Signal::Interrupt) => 130,
-        Outcome::Interrupted(Signal::Terminate) => 143,
-    })
+    ExitCode::from(outcome.code())
 }

@@ -1,23 +1,25 @@
 //! The record loop: takes records as they come out, reports and counts them, and stops the run when it must.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::pin::Pin;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use gather::baseline::Baseline;
 use gather::engine::Records;
 use gather::fetch::HttpTransport;
 use gather::input::InputStatus;
 use gather::model::{Failure, FailureKind, Record, Verdict};
-use gather::report::{Progress, ProgressState, Report, Screen, Summary, escape};
+use gather::report::{self, Account, Ending, Progress, ProgressState, Screen, Summary, escape};
 use tokio::task::block_in_place;
 use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tracing::info;
 
+use super::outputs::{Lost, Outputs};
 use super::reader::Reader;
 use super::stop::{Reason, Stop};
-use super::{Outcome, fail};
+use super::{Outcome, Signal, fail};
 use crate::cli::{ProgressForm, Rules, Talk};
 
 /// Between two looks at the progress.
@@ -32,11 +34,11 @@ const MOST_LEARNED: usize = 5;
 /// Everything that a run on its way is made of.
 pub(super) struct Gathering {
     pub(super) records: Records,
-    pub(super) report: Box<dyn Report>,
-    /// Whether the report goes to standard output.
+    pub(super) outputs: Outputs,
+    /// Whether the records go to standard output.
     pub(super) writes_to_stdout: bool,
-    /// What the report is called in messages.
-    pub(super) output: String,
+    /// What an older run says of the lines.
+    pub(super) baseline: Baseline,
     pub(super) transport: HttpTransport,
     pub(super) input: InputStatus,
     pub(super) rules: Rules,
@@ -74,48 +76,72 @@ enum Event {
     End,
 }
 
-/// Why no more records can be written.
-enum Lost {
-    /// Nobody reads them any more.
-    Reader,
-    Output(io::Error),
-    /// A body could not be written to its file.
-    Body(String),
-}
-
-impl From<io::Error> for Lost {
-    fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::BrokenPipe => Self::Reader,
-            _ => Self::Output(error),
-        }
-    }
-}
-
 impl Gathering {
     /// Takes every record, and says how it went.
     pub(super) async fn run(mut self) -> Outcome {
         let mut course = Course::new(&self);
         let taken = self.take_records(&mut course).await;
-        let closed = block_in_place(|| self.report.finish()).map_err(Lost::from);
+        if let Some(how) = self.how_it_stopped() {
+            self.outputs.stopped_early(&how);
+        }
+        let closed = block_in_place(|| self.outputs.finish());
         if let Some(progress) = course.progress.take() {
             progress.clear();
         }
-        match taken.and(closed) {
-            Ok(()) => self.conclude(&course),
-            Err(Lost::Reader) => Outcome::AllOk,
-            Err(Lost::Output(error)) => {
-                let message = format!("{}: cannot be written to: {error}; what is written is valid", self.output);
+        let lost = taken.and(closed).err();
+        let is_unread = matches!(lost, Some(Lost::Reader));
+        let outcome = match lost {
+            None => self.conclude(&course),
+            Some(lost) => self.lose(lost),
+        };
+        self.account(&course, outcome, is_unread)
+    }
+
+    fn lose(&self, lost: Lost) -> Outcome {
+        match lost {
+            Lost::Reader => Outcome::AllOk,
+            Lost::Output(name, error) => {
+                let message = format!("{name}: cannot be written to: {error}; what is written is valid");
                 fail(&self.screen, Outcome::Broken, &message)
             }
-            Err(Lost::Body(message)) => fail(&self.screen, Outcome::Broken, &message),
+            Lost::Body(message) => fail(&self.screen, Outcome::Broken, &message),
+        }
+    }
+
+    /// Writes the summary for programs, where it is asked for; a run whose summary is lost is broken.
+    fn account(&mut self, course: &Course, outcome: Outcome, is_unread: bool) -> Outcome {
+        if !self.outputs.wants_account() {
+            return outcome;
+        }
+        let reason = match outcome {
+            Outcome::AllOk if is_unread => report::Reason::ReaderGone,
+            Outcome::AllOk => report::Reason::AllOk,
+            Outcome::SomeFailed => report::Reason::SomeFailed,
+            Outcome::Unusable => report::Reason::InputBroken,
+            Outcome::Broken if course.has_fault => report::Reason::InternalError,
+            Outcome::Broken => report::Reason::OutputBroken,
+            Outcome::Empty => report::Reason::Empty,
+            Outcome::StoppedEarly if self.stop.reason() == Some(Reason::Deadline) => report::Reason::Deadline,
+            Outcome::StoppedEarly => report::Reason::Failures,
+            Outcome::Interrupted(Signal::Interrupt) => report::Reason::Sigint,
+            Outcome::Interrupted(Signal::Terminate) => report::Reason::Sigterm,
+        };
+        let wall = course.started.elapsed();
+        let ending = Ending { exit_code: outcome.code(), reason, not_started: self.without_record(), wall };
+        let account = Account::new(&course.summary, ending);
+        match block_in_place(|| self.outputs.write_account(&account)) {
+            Ok(()) => outcome,
+            Err(lost) => self.lose(lost),
         }
     }
 
     async fn take_records(&mut self, course: &mut Course) -> Result<(), Lost> {
         loop {
             match course.next(&mut self.records).await {
-                Event::Record(record) => self.take(&record, course)?,
+                Event::Record(mut record) => {
+                    self.baseline.mark(&mut record);
+                    self.take(&record, course)?;
+                }
                 Event::Idle => self.flush(course)?,
                 Event::Tick => course.show_progress(&self.records),
                 Event::Deadline => self.stop.ask(Reason::Deadline),
@@ -128,12 +154,12 @@ impl Gathering {
     /// Writes what waits. Other tasks of this thread go on elsewhere meanwhile.
     fn flush(&mut self, course: &mut Course) -> Result<(), Lost> {
         course.flush_at = None;
-        Ok(block_in_place(|| self.report.flush())?)
+        block_in_place(|| self.outputs.flush())
     }
 
     fn take(&mut self, record: &Record, course: &mut Course) -> Result<(), Lost> {
-        self.report.record(record)?;
-        if self.report.is_full() {
+        self.outputs.record(record)?;
+        if self.outputs.is_full() {
             self.flush(course)?;
         } else if course.flush_at.is_none() {
             course.flush_at = Some(Instant::now() + LATENCY);
@@ -144,7 +170,8 @@ impl Gathering {
         if let Some(error) = self.transport.output_error() {
             return Err(Lost::Body(error.to_string()));
         }
-        if self.rules.max_failures.is_some_and(|most| course.summary.failed() >= most.get()) {
+        let failures = course.summary.failures(self.rules.flaky);
+        if self.rules.max_failures.is_some_and(|most| failures >= most.get()) {
             self.stop.ask(Reason::Failures);
         }
         Ok(())
@@ -168,7 +195,7 @@ impl Gathering {
             _ if course.has_fault => fail(&self.screen, Outcome::Broken, super::FAULT),
             Some(reason) => reason.outcome(),
             None if self.input.error().is_some() => Outcome::Unusable,
-            None if course.summary.failed() > 0 => Outcome::SomeFailed,
+            None if course.summary.failures(self.rules.flaky) > 0 => Outcome::SomeFailed,
             None => Outcome::AllOk,
         }
     }
@@ -185,22 +212,38 @@ impl Gathering {
         let times = if self.talk.style.unicode { "×" } else { "x" };
         let learned = self.records.learned().into_iter().take(MOST_LEARNED);
         let mut notes: Vec<String> = learned.map(|learned| learned.to_string().replace('×', times)).collect();
-        if let Some(reason) = reason {
-            let run = self.records.snapshot();
-            // Lines that a second signal left without a record.
-            let dropped = run.admitted.saturating_sub(run.written);
-            notes.push(match (run.not_started, dropped) {
-                (0, 0) => format!("{}; no more lines were read", reason.words()),
-                (lines, 0) => format!("{}; {} read and not started", reason.words(), more_lines(lines)),
-                (lines, dropped) => {
-                    format!("{}; {} read and have no record", reason.words(), more_lines(lines + dropped))
-                }
-            });
-        }
+        notes.extend(reason.map(|reason| self.stop_note(reason)));
         if self.talk.is_insecure {
             notes.push("certificates were not checked (--insecure)".to_owned());
         }
         notes
+    }
+}
+
+/// The end of a run that did not come to the end of its input.
+impl Gathering {
+    fn how_it_stopped(&self) -> Option<String> {
+        let reason = self.stop.reason().map(|reason| self.stop_note(reason));
+        reason.or_else(|| self.input.error().map(ToString::to_string))
+    }
+
+    fn stop_note(&self, reason: Reason) -> String {
+        let run = self.records.snapshot();
+        // Lines that a second signal left without a record.
+        let dropped = run.admitted.saturating_sub(run.written);
+        match (run.not_started, dropped) {
+            (0, 0) => format!("{}; no more lines were read", reason.words()),
+            (lines, 0) => format!("{}; {} read and not started", reason.words(), more_lines(lines)),
+            (lines, dropped) => {
+                format!("{}; {} read and have no record", reason.words(), more_lines(lines + dropped))
+            }
+        }
+    }
+
+    /// Lines that were read and have no record.
+    fn without_record(&self) -> u64 {
+        let run = self.records.snapshot();
+        run.not_started + run.admitted.saturating_sub(run.written)
     }
 }
 

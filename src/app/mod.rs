@@ -4,21 +4,25 @@ mod dry_run;
 mod fault;
 mod gathering;
 mod limits;
+mod outputs;
 mod reader;
 mod stop;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use gather::baseline::Baseline;
 use gather::engine;
 use gather::fetch::HttpTransport;
-use gather::input::{Input, Source};
-use gather::report::{self, Output, OutputError, Screen};
+use gather::input::{Input, Source, open_unpacked};
+use gather::model::FlakyRule;
+use gather::report::{Screen, escape};
 use tracing::warn;
 
-use crate::cli::{OutputSettings, Settings};
+use crate::cli::Settings;
 pub(crate) use fault::hide_panic_messages;
 use gathering::Gathering;
+use outputs::Outputs;
 use stop::{Reason, Signals, Stop};
 
 /// What is said where no line of the input was a URL or should have been one.
@@ -31,7 +35,7 @@ const FAULT: &str =
 /// How a run ended; each way has its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Every line is ok. Also when the reader of the output went away: he has what he wanted, and how far the run had come by
+    /// Every line is ok, or known not to be. Also when the reader of the output went away: he has what he wanted, and how far the run had come by
     /// then is a matter of luck.
     AllOk,
     /// At least one line is not ok.
@@ -46,6 +50,22 @@ pub(crate) enum Outcome {
     StoppedEarly,
     /// A signal stopped the run.
     Interrupted(Signal),
+}
+
+impl Outcome {
+    /// The exit code of the program.
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::AllOk => 0,
+            Self::SomeFailed => 1,
+            Self::Unusable => 2,
+            Self::Broken => 3,
+            Self::Empty => 4,
+            Self::StoppedEarly => 5,
+            Self::Interrupted(Signal::Interrupt) => 130,
+            Self::Interrupted(Signal::Terminate) => 143,
+        }
+    }
 }
 
 /// A signal that stops a run.
@@ -99,16 +119,23 @@ async fn gather(settings: Settings, stop: Stop, screen: Screen) -> Outcome {
     limits::catch_file_size_limit();
     limits::raise_open_files(&mut settings.plan.limits, &mut settings.fetch);
     limits::fit_memory(&mut settings.plan.window);
-    let inputs = files(&settings.sources);
+    let mut inputs = files(&settings.sources);
+    inputs.extend(settings.checks.baseline.clone());
     let input = match Input::open(settings.sources, settings.input) {
         Ok(input) => input,
         Err(error) => return fail(screen, Outcome::Unusable, &error.to_string()),
     };
+    let baseline = match baseline(settings.checks.baseline.as_deref(), settings.rules.flaky) {
+        Ok(baseline) => baseline,
+        Err(message) => return fail(screen, Outcome::Unusable, &message),
+    };
     if settings.dry_run {
         return dry_run::run(input, &settings.rules, &stop, screen).await;
     }
-    let output = match open(&settings.output, &inputs) {
-        Ok(output) => output,
+    let writes_to_stdout = settings.output.path.is_none();
+    let outputs = Outputs::open(settings.output, &settings.checks, settings.rules.flaky, &inputs, screen);
+    let outputs = match outputs {
+        Ok(outputs) => outputs,
         Err(error) => return fail(screen, Outcome::Unusable, &error.to_string()),
     };
     if settings.fetch.tls.insecure {
@@ -121,9 +148,9 @@ async fn gather(settings: Settings, stop: Stop, screen: Screen) -> Outcome {
     let (jobs, status) = input.into_stream();
     let gathering = Gathering {
         records: engine::run(jobs, transport.clone(), settings.plan, stop.gently.clone()),
-        report: report::open(settings.output.format, output, settings.output.rendering),
-        writes_to_stdout: settings.output.path.is_none(),
-        output: settings.output.path.map_or("standard output".to_owned(), |path| path.display().to_string()),
+        outputs,
+        writes_to_stdout,
+        baseline,
         transport,
         input: status,
         rules: settings.rules,
@@ -134,11 +161,11 @@ async fn gather(settings: Settings, stop: Stop, screen: Screen) -> Outcome {
     gathering.run().await
 }
 
-fn open(settings: &OutputSettings, inputs: &[PathBuf]) -> Result<Output, OutputError> {
-    match &settings.path {
-        Some(path) => Output::file(path, settings.force, inputs),
-        None => Output::stdout(inputs),
-    }
+/// Reads the records of an older run; without one nothing is known and nothing is fixed.
+fn baseline(path: Option<&Path>, flaky: FlakyRule) -> Result<Baseline, String> {
+    let Some(path) = path else { return Ok(Baseline::default()) };
+    let reader = open_unpacked(path).map_err(|error| format!("--baseline: {error}"))?;
+    Baseline::read(reader, flaky).map_err(|error| format!("--baseline: {}, {error}", escape(&path.to_string_lossy())))
 }
 
 /// The files among the sources; standard input may be one too.

@@ -19,7 +19,7 @@ use clap::error::ErrorKind;
 use gather::report::{escape, is_unsafe};
 
 pub(crate) use process::Process;
-pub(crate) use settings::{OutputSettings, ProgressForm, Rules, Settings, Talk};
+pub(crate) use settings::{CheckSettings, OutputSettings, Place, ProgressForm, Rules, Settings, Talk};
 
 /// Makes settings of the words of a command line, the program's name first.
 ///

@@ -7,7 +7,8 @@ use std::time::Duration;
 use gather::engine::Plan;
 use gather::fetch::FetchOptions;
 use gather::input::{InputOptions, Source};
-use gather::report::{Format, Rendering, Style};
+use gather::model::FlakyRule;
+use gather::report::{Format, Rendering, ReportKind, Style};
 
 use super::args::LogFormat;
 
@@ -24,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) plan: Plan,
     /// Where records go.
     pub(crate) output: OutputSettings,
+    /// What else is written.
+    pub(crate) checks: CheckSettings,
     /// What ends the run early, and what is no error.
     pub(crate) rules: Rules,
     /// Whether requests are printed and none is sent.
@@ -47,6 +50,27 @@ pub(crate) struct OutputSettings {
     pub(crate) rendering: Rendering,
 }
 
+/// What is written beside the records, and what the records are compared with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct CheckSettings {
+    /// Reports, each with its place.
+    pub(crate) reports: Vec<(ReportKind, Place)>,
+    /// The file that the table of a step is appended to, if annotations for GitHub are written.
+    pub(crate) step_summary: Option<PathBuf>,
+    /// Where the summary goes as JSON.
+    pub(crate) summary: Option<Place>,
+    /// The records of an older run.
+    pub(crate) baseline: Option<PathBuf>,
+}
+
+/// Where something is written beside the records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    Stdout,
+    Stderr,
+    File(PathBuf),
+}
+
 /// What ends the run early, and what is no error.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Rules {
@@ -54,6 +78,8 @@ pub(crate) struct Rules {
     pub(crate) deadline: Option<Duration>,
     /// The run is stopped when so many lines are not ok.
     pub(crate) max_failures: Option<NonZeroU64>,
+    /// What a flaky line is.
+    pub(crate) flaky: FlakyRule,
     /// An input without URLs is no error.
     pub(crate) allow_empty: bool,
 }

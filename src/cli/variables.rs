@@ -15,7 +15,7 @@ use super::args::Args;
 use super::process::Process;
 
 /// Options that may be repeated and whose variable has one value a line.
-const ONE_A_LINE: [&str; 3] = ["header", "resolve", "connect-to"];
+const ONE_A_LINE: [&str; 4] = ["header", "report", "resolve", "connect-to"];
 
 /// Options whose variable means something when it is empty: as on the command line, no proxy, or a proxy for all hosts.
 const EMPTY_SAYS_NONE: [&str; 2] = ["proxy", "noproxy"];

@@ -2,6 +2,7 @@
 //!
 //! Nothing is decided here; [`resolve`](super::resolve) makes settings of it.
 
+mod checks;
 mod fan_out;
 mod network;
 mod request;
@@ -13,6 +14,7 @@ mod time;
 use clap::{Parser, ValueEnum};
 use gather::input::{InputFormat, Source};
 
+pub(crate) use checks::Checks;
 pub(crate) use fan_out::FanOut;
 pub(crate) use network::Network;
 pub(crate) use request::Request;
@@ -33,20 +35,23 @@ Environment:
   GATHER_OPTION_NAME
           Each long option: --max-per-host is GATHER_MAX_PER_HOST. The command
           line wins. Flags take 1 or 0, true or false; GATHER_HEADER,
-          GATHER_RESOLVE and GATHER_CONNECT_TO take one value a line. An empty
-          variable is as good as none, but for GATHER_PROXY and GATHER_NOPROXY.
+          GATHER_REPORT, GATHER_RESOLVE and GATHER_CONNECT_TO take one value a
+          line. An empty variable is as good as none, but for GATHER_PROXY and
+          GATHER_NOPROXY.
   http_proxy, HTTPS_PROXY, ALL_PROXY, NO_PROXY
           As in curl; --proxy and --noproxy win.
   SSL_CERT_FILE, SSL_CERT_DIR
           Roots in place of the system's; --cacert wins.
+  GITHUB_STEP_SUMMARY
+          Where --report github appends its table.
   NO_COLOR, CLICOLOR_FORCE, TERM=dumb
           As usual; --color wins.
   RUST_LOG
           What is logged, in place of -v and -q.
 
 Exit codes:
-  0         every line ok
-  1         at least one line not ok
+  0         every line ok, or known not to be (--baseline)
+  1         at least one line not ok; with --flaky fail also a flaky one
   2         usage, configuration or unreadable input
   3         results could not be written, or an internal error
   4         the input had no URL
@@ -82,6 +87,8 @@ pub(crate) struct Args {
     pub(crate) retries: Retries,
     #[command(flatten)]
     pub(crate) results: Results,
+    #[command(flatten)]
+    pub(crate) checks: Checks,
     #[command(flatten)]
     pub(crate) network: Network,
     #[command(flatten)]

@@ -71,7 +71,7 @@ pub(crate) struct Results {
     #[arg(long)]
     pub(crate) allow_empty: bool,
 
-    /// Overwrite the --output file.
+    /// Overwrite the files of --output, --report and --summary.
     #[arg(long)]
     pub(crate) force: bool,
 

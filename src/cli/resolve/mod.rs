@@ -1,6 +1,7 @@
 //! Flags and process to [`Settings`]: the second step of parsing, in which everything is decided that is not the run itself.
 
 mod at_file;
+mod checks;
 mod fetch;
 mod output;
 mod proxy;
@@ -39,8 +40,10 @@ pub(crate) fn resolve(args: &Args, process: &Process) -> Result<Settings, UsageE
         rules: Rules {
             deadline: args.time.deadline,
             max_failures: args.results.max_failures.or(args.results.fail_early.then_some(NonZeroU64::MIN)),
+            flaky: args.checks.flaky.into(),
             allow_empty: args.results.allow_empty,
         },
+        checks: checks::resolve(&args.checks, output.path.is_none(), process)?,
         dry_run: args.talk.dry_run,
         talk: talk::talk(args, process, output.path.is_none()),
         log: talk::log(&args.talk, process)?,

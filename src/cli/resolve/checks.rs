@@ -1,0 +1,48 @@
+//! Where reports and the summary go.
+
+use std::path::Path;
+
+use gather::report::ReportKind;
+
+use super::UsageError;
+use crate::cli::args::Checks;
+use crate::cli::process::Process;
+use crate::cli::settings::{CheckSettings, Place};
+
+pub(super) fn resolve(
+    checks: &Checks,
+    records_on_stdout: bool,
+    process: &Process,
+) -> Result<CheckSettings, UsageError> {
+    let mut stdout_is = records_on_stdout.then(|| "the records".to_owned());
+    let mut place = |path: &Path, option: String| {
+        if path.as_os_str().is_empty() {
+            return Err(UsageError(format!("{option} is empty: the name of a file is needed")));
+        }
+        if path.as_os_str() != "-" {
+            return Ok(Place::File(path.to_owned()));
+        }
+        match stdout_is.replace(option.clone()) {
+            None => Ok(Place::Stdout),
+            Some(other) => {
+                let advice = if records_on_stdout { "; --output puts the records in a file" } else { "" };
+                Err(UsageError(format!("{option} cannot be standard output: {other} go there{advice}")))
+            }
+        }
+    };
+    let mut reports = Vec::new();
+    for report in &checks.reports {
+        let place = match &report.path {
+            Some(path) => place(path, format!("--report {}", report.kind))?,
+            None => Place::Stderr,
+        };
+        if place == Place::Stderr && reports.contains(&(report.kind, Place::Stderr)) {
+            return Err(UsageError(format!("--report {} is given twice", report.kind)));
+        }
+        reports.push((report.kind, place));
+    }
+    let summary = checks.summary.as_deref().map(|path| place(path, "--summary".to_owned())).transpose()?;
+    let is_for_github = reports.iter().any(|(kind, _)| *kind == ReportKind::Github);
+    let step_summary = process.variable("GITHUB_STEP_SUMMARY").filter(|_| is_for_github).map(Into::into);
+    Ok(CheckSettings { reports, step_summary, summary, baseline: checks.baseline.clone() })
+}
