@@ -1,5 +1,6 @@
 //! The integration tests: one binary, one module a behaviour.
 
+mod baseline;
 mod bodies;
 mod concurrency;
 mod exit_codes;
@@ -15,11 +16,13 @@ mod politeness;
 mod proxies;
 mod redirects;
 mod regressions;
+mod reports;
 mod retries;
 mod schema;
 mod secrets;
 mod sockets;
 mod stopping;
+mod summary_file;
 mod support;
 mod surroundings;
 mod terminal;
