@@ -126,6 +126,7 @@
 //!   it knows indicatif. A new format of input or output is one new file there.
 //! - The deciders, which neither send nor sleep, and get clock and randomness passed in. `schedule`: who may go now (the
 //!   frontier). [`policy`]: what follows an exchange. `order`: the window. `expect`: what makes a record ok.
+//!   [`baseline`]: what an older run says of it.
 //! - [`model`]: the words above as plain data, and [`Transport`](model::Transport), the seam between engine and `fetch`.
 //!
 //! [`Input`]: input::Input

@@ -21,16 +21,13 @@ mod url;
 #[cfg(test)]
 mod tests;
 
-use std::io::Read;
-use std::path::Path;
-
 pub use error::InputError;
 pub use options::{InputFormat, InputOptions, Source, Template};
 pub use stream::{InputStatus, Jobs};
 pub use url::parse_url;
 
 /// The bytes of a file, unpacked where they are gzip or zstd. Of a pipe this waits for the writer.
-pub fn open_unpacked(path: &Path) -> Result<Box<dyn Read>, InputError> {
+pub fn open_unpacked(path: &std::path::Path) -> Result<Box<dyn std::io::Read>, InputError> {
     source::open(path)
 }
 

@@ -10,14 +10,15 @@ use quick_junit::{FlakyOrRerun, NonSuccessKind, Report, TestCase, TestCaseStatus
 use super::case::{self, Mark};
 use super::document::Draft;
 use super::spool::Spool;
+use super::units::time;
 use crate::model::{ExchangeRecord, FlakyRule, Record, Standing, Verdict};
 
 /// One suite for each source, one case for each line.
 ///
 /// A response that is not as it should be is a `failure`, no usable response an `error`; earlier attempts are `rerunFailure`
 /// or `rerunError`, those of a flaky line `flakyFailure` or `flakyError`. Known failures and lines that the run did not come
-/// to are `skipped`, so that no reader fails for them. `file` and `line` of a case are no part of the schema of Surefire,
-/// but of what pytest writes and many readers look for.
+/// to are `skipped`, so that no reader fails for them. Fits the schema that Jenkins' xUnit plugin has (`junit-10.xsd`), but for
+/// `file` and `line` of a case: those are what GitLab and the actions for GitHub look for.
 ///
 /// Counts stand in the head, so cases wait in a [`Spool`]: each is made to text by `quick-junit` as it comes, and memory does
 /// not grow with the input.
@@ -84,6 +85,8 @@ impl Draft for Junit {
         report.time = Some(self.suites.iter().map(|suite| suite.time).sum());
         report.test_suites = self.suites.iter().map(Suite::without_cases).collect();
         let xml = report.to_string().map_err(io::Error::other)?;
+        // The schema has this count for suites only.
+        let xml = xml.replacen(&format!(" skipped=\"{}\"", report.skipped), "", 1);
         // An element without content is written as `<testsuite …/>`; in no attribute does `<` or `>` stand raw.
         let mut rest = xml.as_str();
         for number in 0..self.suites.len() {
@@ -149,7 +152,9 @@ fn status(record: &Record, rule: FlakyRule) -> TestCaseStatus {
     if matches!(mark, Mark::Failed | Mark::Known | Mark::Skipped) {
         let known = if mark == Mark::Known { "known failure: " } else { "" };
         status.set_message(clean(&format!("{known}{}", case::message(record))));
-        status.set_type(kind(record, mark));
+        if mark == Mark::Failed {
+            status.set_type(kind(record));
+        }
         status.set_description(clean(&case::details(record).join("\n")));
     }
     if let (Mark::Passed | Mark::Flaky | Mark::Failed, Some((_, earlier))) = (mark, record.attempts.split_last()) {
@@ -162,9 +167,8 @@ fn status(record: &Record, rule: FlakyRule) -> TestCaseStatus {
 }
 
 /// The type of what is wrong: stable words, by which readers group.
-fn kind(record: &Record, mark: Mark) -> &'static str {
+fn kind(record: &Record) -> &'static str {
     match &record.error {
-        _ if matches!(mark, Mark::Known | Mark::Skipped) => mark.name(),
         Some(error) => error.kind.name(),
         None if record.verdict == Verdict::Flaky => "flaky",
         None if record.failed.is_empty() => "status",
@@ -176,10 +180,11 @@ fn rerun(attempt: &ExchangeRecord) -> TestRerun {
     let kind = if attempt.error.is_some() { NonSuccessKind::Error } else { NonSuccessKind::Failure };
     let mut rerun = TestRerun::new(kind);
     let message = clean(&super::escape(&case::attempt_message(attempt)));
+    // The schema has no attribute for the time of an attempt.
+    let taken = attempt.time_total.map(|taken| format!(" after {}", time(taken))).unwrap_or_default();
     rerun.set_type(attempt.error.as_ref().map_or("status", |error| error.kind.name()));
-    rerun.set_stack_trace(&message);
+    rerun.set_stack_trace(format!("{message}{taken}"));
     rerun.set_message(message);
-    rerun.time = attempt.time_total;
     rerun
 }
 
@@ -187,4 +192,17 @@ fn rerun(attempt: &ExchangeRecord) -> TestRerun {
 /// already.
 fn clean(text: &str) -> String {
     text.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_that_xml_has_not_are_replaced_and_markup_is_text() {
+        let url = "http://h.example/\u{fffe}\u{ffff}\u{0}<a b='c'>&amp;]]>".to_owned();
+        let xml = xml_of(case_of(&Record { url, ..Record::default() }, FlakyRule::Warn)).expect("XML");
+        let name = "name=\"http://h.example/\u{fffd}\u{fffd}\\u{0}&lt;a b=&apos;c&apos;&gt;&amp;amp;]]&gt;\"";
+        assert!(xml.contains(name), "{xml}");
+    }
 }

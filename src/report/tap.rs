@@ -80,9 +80,10 @@ fn diagnostics(record: &Record, mark: Mark, buffer: &mut Vec<u8>) -> io::Result<
     if let Some(time) = record.time_total {
         writeln!(buffer, "  seconds: {:.3}", time.as_secs_f64())?;
     }
-    writeln!(buffer, "  details:")?;
+    // A block and no list of strings, for which the reader that comes with Perl is too simple.
+    writeln!(buffer, "  details: |")?;
     for line in case::details(record) {
-        writeln!(buffer, "    - {}", string(&line))?;
+        writeln!(buffer, "    {line}")?;
     }
     writeln!(buffer, "  ...")
 }

@@ -82,8 +82,8 @@ fn every_line_is_one_case_in_every_report_and_agrees_with_its_record() {
     assert_eq!(records.len(), 9);
 
     let junit = reports.junit("junit.xml");
-    assert_eq!((junit.tests, junit.failures, junit.errors, junit.skipped), (9, 2, 4, 0));
     let suite = &junit.test_suites[0];
+    assert_eq!((junit.tests, junit.failures, junit.errors, suite.skipped), (9, 2, 4, 0));
     assert_eq!((junit.test_suites.len(), suite.name.as_str()), (1, string(list.path())));
     for (record, case) in records.iter().zip(&suite.test_cases) {
         assert_eq!(case.extra["line"].as_str(), record["line"].to_string());
@@ -128,6 +128,66 @@ fn every_line_is_one_case_in_every_report_and_agrees_with_its_record() {
     for text in [reports.text("junit.xml"), tap, page, stderr.into_owned()] {
         assert!(!text.contains("canary"), "{text}");
     }
+}
+
+#[test]
+fn of_a_thousand_lines_the_thirty_broken_ones_are_in_every_report_once_and_no_other() {
+    let server = Server::start(|request| match request.target.split('/').nth(1) {
+        Some("bad0") => Reply::status(404),
+        Some("bad1") => Reply::status(501),
+        Some("bad2") => Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n1234"),
+        Some("bad3") => Reply::nothing().close(),
+        Some("bad4") => Reply::raw("SSH-2.0-OpenSSH\r\n"),
+        Some("bad5") => Reply::redirect(&request.target),
+        Some("bad6") => Reply::ok("no gzip").header("content-encoding", "gzip"),
+        Some("bad7") => Reply::status(429).header("retry-after", 3600),
+        Some("bad8") => Reply::redirect("ftp://h.test/"),
+        _ => Reply::ok("hello"),
+    });
+    // The 30 broken lines are every 33rd, each in one of ten ways.
+    let broken = |line: usize| line.is_multiple_of(33) && line < 33 * 30;
+    let text = |line: usize| match line / 33 % 10 {
+        _ if !broken(line) => server.url(&format!("/good/{line}")),
+        9 => format!("ftp://h.test/bad9/{line}"),
+        way => server.url(&format!("/bad{way}/{line}")),
+    };
+    let list = list((0..1000).map(|line| text(line) + "\n").collect::<String>());
+    let reports = Reports::new();
+    let path = |kind: &str| format!("{kind}={}", reports.path(kind));
+    let output = gather()
+        .args(["--retry", "0", "-q", "--max-per-host", "0", "--summary", &reports.path("summary")])
+        .args(["--report", &path("junit"), "--report", &path("tap"), "--report", &path("markdown")])
+        .args(["--report", &path("github")])
+        .arg(list.path())
+        .assert()
+        .code(1);
+    assert_eq!(records(&output.get_output().stdout).len(), 1000);
+    let expected: Vec<usize> = (0..1000).filter(|&line| broken(line)).map(|line| line + 1).collect();
+    assert_eq!(expected.len(), 30);
+
+    let junit = reports.junit("junit");
+    assert_eq!((junit.tests, junit.failures + junit.errors), (1000, 30));
+    let bad = junit.test_suites[0].test_cases.iter();
+    let bad =
+        bad.filter(|case| !matches!(&case.status, TestCaseStatus::Success { flaky_runs } if flaky_runs.is_empty()));
+    let lines: Vec<usize> = bad.map(|case| case.extra["line"].as_str().parse().expect("a number")).collect();
+    assert_eq!(lines, expected);
+
+    let numbers = |name: &str, before: &str, after: &str| -> Vec<usize> {
+        let text = reports.text(name);
+        let number = |line: &str| line.strip_prefix(before)?.split_once(after)?.0.parse().ok();
+        text.lines().filter_map(number).collect()
+    };
+    assert_eq!(numbers("tap", "not ok ", " - "), expected);
+    assert_eq!(numbers("tap", "ok ", " - ").len(), 970);
+    let place = format!("| ❌ failed | {}:", string(list.path()));
+    assert_eq!(numbers("markdown", &place, " |"), expected);
+    assert_eq!(reports.text("markdown").matches("/good/").count(), 0);
+    let place = format!("::error file={},line=", string(list.path()));
+    assert_eq!(numbers("github", &place, ","), expected[..10]);
+    assert!(reports.text("github").ends_with("… and 20 more that failed\n"));
+    let summary: Value = serde_json::from_str(&reports.text("summary")).expect("JSON");
+    assert_eq!((&summary["ok"], &summary["failed"]), (&json!(970), &json!(30)));
 }
 
 #[test]
@@ -194,7 +254,7 @@ fn a_line_that_a_stop_left_out_is_skipped_and_no_failure() {
     let ended = program.end();
     assert_eq!((ended.code, records(&ended.stdout).len()), (Some(143), 3));
     let junit = reports.junit("junit.xml");
-    assert_eq!((junit.tests, junit.errors, junit.skipped), (3, 2, 1));
+    assert_eq!((junit.tests, junit.errors, junit.test_suites[0].skipped), (3, 2, 1));
     assert!(ended.stderr.contains("1 skipped"), "{}", ended.stderr);
 }
 

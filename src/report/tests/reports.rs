@@ -104,12 +104,10 @@ fn junit_counts_are_those_of_its_cases_and_there_is_one_for_each_record() {
             assert_eq!(suite.skipped, count(&|status| matches!(status, TestCaseStatus::Skipped { .. })));
         }
         let sum = |of: fn(&quick_junit::TestSuite) -> usize| report.test_suites.iter().map(of).sum::<usize>();
-        assert_eq!(
-            [report.failures, report.errors, report.skipped],
-            [sum(|suite| suite.failures), sum(|suite| suite.errors), sum(|suite| suite.skipped)]
-        );
+        assert_eq!([report.failures, report.errors], [sum(|suite| suite.failures), sum(|suite| suite.errors)]);
         let flaky_fails = usize::from(rule == FlakyRule::Fail);
-        assert_eq!([report.failures, report.errors, report.skipped], [3 + flaky_fails, 4, 2]);
+        let skipped = sum(|suite| suite.skipped);
+        assert_eq!([report.failures, report.errors, skipped], [3 + flaky_fails, 4, 2]);
     }
 }
 
