@@ -67,6 +67,21 @@ fn a_known_failure_does_not_stop_the_run_early_and_fails_no_report() {
 }
 
 #[test]
+fn a_flaky_line_that_was_flaky_before_is_known_where_flaky_lines_fail() {
+    let line = |server: &Server| {
+        format!("{{\"method\":\"GET\",\"url\":\"{}\",\"verdict\":\"flaky\"}}\n", server.url("/flaky"))
+    };
+    for (rule, code, standing) in [("fail", 0, Value::from("known")), ("warn", 0, Value::Null)] {
+        let server = Server::start(|request| Reply::status(if request.nth == 1 { 503 } else { 200 }));
+        let old = list(line(&server));
+        let arguments = ["--flaky", rule, "--baseline", string(&old), &server.url("/flaky")];
+        let output = gather().args(arguments).assert().code(code);
+        let records = records(&output.get_output().stdout);
+        assert_eq!((&records[0]["verdict"], &records[0]["baseline"]), (&"flaky".into(), &standing), "{rule}");
+    }
+}
+
+#[test]
 fn a_baseline_may_be_packed() {
     let server = server();
     let line = format!("{{\"method\":\"GET\",\"url\":\"{}\",\"ok\":false}}\n", server.url("/old"));
