@@ -289,6 +289,19 @@ mod tests {
     }
 
     #[test]
+    fn a_document_is_written_whole_or_not_at_all() {
+        let write = |room| {
+            let disk = SmallDisk::new(room);
+            let mut output = Output::to(Box::new(disk.clone()));
+            let written = output.document(|out| (0..100_000).try_for_each(|number| writeln!(out, "{number:06}")));
+            (written.map_err(|error| error.kind()), output.finish().is_ok(), disk.text().len())
+        };
+        assert_eq!(write(1 << 20), (Ok(()), true, 700_000));
+        assert_eq!(write(699_999), (Err(io::ErrorKind::StorageFull), false, 0));
+        assert_eq!(write(10), (Err(io::ErrorKind::StorageFull), false, 0));
+    }
+
+    #[test]
     fn a_full_disk_leaves_whole_ndjson_records() {
         let whole = SmallDisk::new(1 << 20);
         write_ten(Format::Ndjson, Box::new(whole.clone())).expect("there is room");
