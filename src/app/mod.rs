@@ -136,7 +136,7 @@ async fn gather(settings: Settings, stop: Stop, screen: Screen) -> Outcome {
     let outputs = Outputs::open(settings.output, &settings.checks, settings.rules.flaky, &inputs, screen);
     let outputs = match outputs {
         Ok(outputs) => outputs,
-        Err(error) => return fail(screen, Outcome::Unusable, &error.to_string()),
+        Err(message) => return fail(screen, Outcome::Unusable, &message),
     };
     if settings.fetch.tls.insecure {
         warn!("--insecure: certificates are not checked, anyone on the way can read and change everything");

@@ -44,18 +44,20 @@ impl Outputs {
         flaky: FlakyRule,
         inputs: &[PathBuf],
         screen: &Screen,
-    ) -> Result<Self, OutputError> {
+    ) -> Result<Self, String> {
+        let said = |error: OutputError| error.to_string();
         let mut opening = Opening { inputs, force: records.force, files: Vec::new(), screen };
         let place = records.path.map_or(Place::Stdout, Place::File);
-        let (name, output) = opening.open(&place)?;
+        let (name, output) = opening.open(&place).map_err(said)?;
         let mut reports = vec![(name, report::open(records.format, output, records.rendering))];
         for (kind, place) in &checks.reports {
-            let (name, output) = opening.open(place)?;
+            let (name, output) = opening.open(place).map_err(said)?;
             let step_summary = checks.step_summary.as_deref().filter(|_| *kind == ReportKind::Github);
-            let step_summary = step_summary.map(Output::append).transpose()?;
+            let step_summary = step_summary.map(Output::append).transpose();
+            let step_summary = step_summary.map_err(|error| format!("GITHUB_STEP_SUMMARY: {error}"))?;
             reports.push((name, open_report(*kind, output, ReportRules { flaky, step_summary })));
         }
-        let summary = checks.summary.as_ref().map(|place| opening.open(place)).transpose()?;
+        let summary = checks.summary.as_ref().map(|place| opening.open(place)).transpose().map_err(said)?;
         Ok(Self { reports, summary })
     }
 

@@ -93,7 +93,10 @@ fn annotation(command: &str, record: &Record) -> String {
         properties.extend(record.line.map(|line| format!("line={line}")));
     }
     properties.push(format!("title={}", property(&case::name(record))));
-    let message = std::iter::once(case::message(record)).chain(case::details(record)).collect::<Vec<_>>().join("\n");
+    let message = case::message(record);
+    // What the first line says need not be said again.
+    let details = case::details(record).into_iter().filter(|line| !line.ends_with(&message));
+    let message = std::iter::once(message.clone()).chain(details).collect::<Vec<_>>().join("\n");
     format!("::{command} {}::{}\n", properties.join(","), data(&message))
 }
 

@@ -287,6 +287,9 @@ fn what_cannot_be_written_is_refused_before_anything_is_sent() {
         assert!(stderr.contains(said), "{arguments:?} said {stderr}");
         assert!(!Path::new(&new).exists(), "{arguments:?} left a file");
     }
+    let output = gather().args(["--report", "github", &urls]).env("GITHUB_STEP_SUMMARY", "/no/such/page").assert();
+    let stderr = String::from_utf8_lossy(&output.code(2).get_output().stderr).into_owned();
+    assert!(stderr.contains("GITHUB_STEP_SUMMARY: /no/such/page"), "{stderr}");
     assert_eq!(server.log().connections(), 0);
     assert_eq!(std::fs::read_to_string(existing.path()).expect("the file"), "old");
     gather().args([&urls, "--force", "--report", &format!("junit={old}")]).assert().code(0);
