@@ -13,6 +13,7 @@ mod fit;
 mod format;
 mod github;
 mod hosts;
+mod html;
 mod json;
 mod junit;
 mod kind;
@@ -39,6 +40,7 @@ use std::io;
 pub use account::{Account, Ending, HostAccount, Reason, Times};
 pub use file::{OutputError, same_file};
 pub use format::{Format, ParseFormatError};
+pub use html::html;
 pub use kind::{ParseReportKindError, ReportKind};
 pub use output::Output;
 #[cfg(feature = "cli")]

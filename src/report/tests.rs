@@ -87,7 +87,7 @@ fn exchange(url: &str, status: u16, followed_by: Option<&str>) -> ExchangeRecord
 }
 
 /// One record of each kind that a format could get wrong.
-fn corpus() -> Vec<Record> {
+pub(super) fn corpus() -> Vec<Record> {
     let plain = record(0, "https://api.example.com/users");
 
     let mut redirected = record(1, "https://api.example.com/posts");
