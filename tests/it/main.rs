@@ -6,6 +6,7 @@ mod concurrency;
 mod exit_codes;
 mod faults;
 mod guard;
+mod html_page;
 mod input_faults;
 mod names;
 mod options;

@@ -138,7 +138,7 @@ fn exchange_row<'a>(
     *before = (&exchange.method, &exchange.url);
     (
         cause as u8,
-        method,
+        method.map(|method| cut(method, SHORT)),
         url.map(|url| cut(url, LONG)),
         exchange.status,
         exchange.error.as_ref().filter(|_| exchange.followed_by.is_some()).map(failure),

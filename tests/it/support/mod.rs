@@ -17,6 +17,7 @@
 //! Nothing here sleeps to wait for something: replies are held by a [`Latch`] or until the server has seen enough, and a test
 //! waits with [`Server::wait_until`]. Everything is bounded: a server dies after a minute, a child is killed.
 
+mod browser;
 mod connection;
 pub(crate) mod frames;
 mod latch;
@@ -28,6 +29,7 @@ mod self_test;
 mod server;
 mod tls;
 
+pub(crate) use browser::Browser;
 pub(crate) use latch::Latch;
 pub(crate) use log::{Log, Request};
 pub(crate) use name_server::{NameServer, Say, gather_with_etc};

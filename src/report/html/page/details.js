@@ -42,7 +42,7 @@ function drawDetails(line) {
   ].filter(([, value]) => value != null);
   return [
     el("header", {},
-      el("h2", { id: "details-title" }, el("span", { class: `glyph ${line.verdict}`, "aria-hidden": "true" }, glyph), `${word}: ${resultText(line)}`),
+      el("h2", { id: "details-title" }, el("span", { class: `glyph ${line.verdict}`, "aria-hidden": "true" }, glyph), ` ${word}: ${resultText(line)}`),
       el("button", { type: "button", class: "quiet close", "aria-label": "Close", onclick: closeLine }, "✕")),
     el("p", { class: "address" }, line.method !== "" && el("span", { class: "method" }, line.method), address(line.url)),
     line.failure && el("p", { class: "message" }, line.failure.message, el("small", {}, `${line.failure.kind}, in phase ${line.failure.phase}`)),
