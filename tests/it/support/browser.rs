@@ -1,4 +1,4 @@
-//! A browser without a window: Chromium, driven by the DevTools protocol over a pipe, so that it needs no port.
+//! A browser without a window: Chromium, driven by its debugging protocol over a pipe, so that it needs no port.
 
 use std::io::{BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};

@@ -74,7 +74,7 @@ function drawExchanges(line) {
     const [begin, finish] = [line.start + exchange.start, line.start + end];
     const only = { begin, start: begin, end: finish, exchanges: [{ ...exchange, start: 0, cause: 0 }], verdict: exchange.broken ? "failed" : "ok" };
     rows.push(el("li", {},
-      el("p", {}, how && el("span", { class: "how" }, how), el("b", { class: exchange.broken ? "failed" : null }, outcome(exchange)), exchange.url !== url && el("span", { class: "address" }, exchange.url)),
+      el("p", {}, how && el("span", { class: "how" }, `${how} `), el("b", { class: exchange.broken ? "failed" : null }, outcome(exchange)), exchange.url !== url && el("span", { class: "address" }, ` ${exchange.url}`)),
       exchange.broken && exchange.failure && exchange.failure !== line.failure && el("p", { class: "why" }, exchange.failure.message),
       drawBars(only, axis),
       el("p", { class: "phases" }, [...phases.map(([name, value]) => `${name} ${time(value)}`), exchange.ip].filter(Boolean).join(" · ")),

@@ -81,6 +81,7 @@ function measureBar() {
 }
 
 function start() {
+  document.documentElement.classList.remove("drawing");
   const rows = JSON.parse(byId("data").textContent);
   const lines = readLines(rows);
   const { first, length } = startAtZero(lines);
@@ -103,4 +104,10 @@ function start() {
   if (isFiltered() || view.index !== "") byId("lines-title").scrollIntoView();
 }
 
-start();
+try {
+  start();
+} catch (error) {
+  // What is there without scripts is better than half a page.
+  document.documentElement.classList.remove("js");
+  throw error;
+}
