@@ -234,6 +234,10 @@ fn of_ten_thousand_lines_only_those_near_the_window_are_elements() {
     tab.open("#from=5&to=5.01");
     let lines = tab.lines();
     assert!(lines[0] > 4_880 && lines.iter().all(|&line| line <= 5_011), "{lines:?}");
+    tab.open("#index=7777");
+    tab.drawn();
+    assert!(tab.lines().contains(&7_778), "the line of the address is in view");
+    assert_eq!(tab.text("#details .facts dd"), "7778");
     tab.open("");
     tab.click("[data-verdict=failed]");
     assert_eq!((tab.text("#shown"), tab.lines()[1]), ("100 of 10,000".into(), 108));

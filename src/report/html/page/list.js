@@ -131,18 +131,20 @@ function drawRow(line, at) {
   const { glyph, word } = verdictOf(line.verdict);
   const cell = (name, ...children) => el("div", { class: name, role: "gridcell" }, ...children);
   const notes = [
-    line.failed.length > 0 && plural(line.failed.length, "expectation"),
     line.retries > 0 && `${line.retries + 1} attempts`,
     line.redirects > 0 && plural(line.redirects, "redirect"),
   ].filter(Boolean);
   const method = line.method === "GET" || line.method === "" ? null : el("span", { class: "method" }, line.method);
+  const bars = cell("c-bars", drawBars(line, list.axis));
+  bars.setAttribute("aria-label", line.start == null ? "never left" : `at ${time(line.start)}`);
   return el("div", { class: "row", role: "row", id: `row-${at}`, "aria-rowindex": at + 2, "data-at": at },
     cell("c-line", line.line == null ? String(line.index + 1) : String(line.line)),
-    cell("c-result", el("span", { class: `glyph ${line.verdict}`, role: "img", "aria-label": word }, glyph), el("span", { class: "what" }, resultText(line))),
+    cell("c-result", el("span", { class: `glyph ${line.verdict}`, role: "img", "aria-label": word }, glyph), el("span", { class: "what", title: line.failure?.message }, resultText(line))),
     cell("c-time", time(line.total)),
-    cell("c-url", el("span", { class: "url" }, method, line.host && el("span", { class: "host" }, line.host), el("span", { class: "path" }, line.path)),
+    cell("c-url", el("span", { class: "url", title: line.url }, method, line.host && el("span", { class: "host" }, line.host), el("span", { class: "path" }, line.path)),
+      line.failed.length > 0 && el("span", { class: "unmet-note" }, line.failed[0], line.failed.length > 1 && `, and ${line.failed.length - 1} more`),
       notes.length > 0 && el("span", { class: "notes" }, notes.join(", "))),
-    cell("c-bars", drawBars(line, list.axis)),
+    bars,
   );
 }
 
@@ -178,6 +180,14 @@ function reveal(at) {
   if (top < least) scrollBy(0, top - least);
   else if (top + height > innerHeight) scrollBy(0, top + height - innerHeight + 8);
   drawRows();
+}
+
+/** Goes to the line that is open, if it is in the list. */
+function revealChosen() {
+  const at = list.found.findIndex((line) => line.index === +view.index);
+  if (view.index === "" || at < 0) return;
+  list.active = at;
+  reveal(at);
 }
 
 function onKey(event) {

@@ -102,6 +102,7 @@ function start() {
   startDetails(lines);
   addEventListener("hashchange", () => { readAddress(); for (const watcher of watchers) watcher(Object.keys(DEFAULTS)); });
   if (isFiltered() || view.index !== "") byId("lines-title").scrollIntoView();
+  revealChosen();
 }
 
 try {

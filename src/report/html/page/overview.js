@@ -15,6 +15,7 @@ function drawHeadline(lines, counts, length, began) {
   const verdict = lines.length === 0 ? "ok" : failed > 0 ? "failed" : (counts.flaky ? "flaky" : "ok");
   const words = lines.length === 0 ? ["No lines"]
     : failed > 0 ? [el("b", {}, count(failed)), ` of ${plural(lines.length, "line")} failed`]
+      : counts.known > 0 ? [`No new failure in ${plural(lines.length, "line")}`]
       : [lines.length === 1 ? "The line is ok" : `All ${count(lines.length)} lines are ok`];
   const more = rest.map(([name, n]) => `${count(n)} ${name}`).join(", ");
   byId("headline").replaceChildren(
