@@ -4,6 +4,7 @@ function openLine(line, takeFocus = false) {
   list.active = list.found.indexOf(line);
   hideTip();
   change({ index: String(line.index) });
+  if (list.active >= 0) reveal(list.active);
   if (takeFocus) byId("details").focus();
 }
 

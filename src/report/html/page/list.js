@@ -172,13 +172,16 @@ function markChosen() {
   else grid.removeAttribute("aria-activedescendant");
 }
 
-/** Scrolls only as far as it takes to have a line in the window, clear of what stands above the list. */
+/** Scrolls only as far as it takes to have a line in the window, clear of what stands over the list. */
 function reveal(at) {
   const height = rowHeight();
   const top = byId("rows").getBoundingClientRect().top + at * height;
   const least = byId("head").getBoundingClientRect().bottom;
+  // On a narrow window the open line stands below the list, not beside it.
+  const panel = byId("details").getBoundingClientRect();
+  const most = panel.width >= innerWidth ? panel.top : innerHeight;
   if (top < least) scrollBy(0, top - least);
-  else if (top + height > innerHeight) scrollBy(0, top + height - innerHeight + 8);
+  else if (top + height > most) scrollBy(0, top + height - most + 8);
   drawRows();
 }
 
