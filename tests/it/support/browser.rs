@@ -48,7 +48,11 @@ impl Browser {
         // The browser's own business with the network, which it has even without a page.
         command.args(["--disable-background-networking", "--disable-component-update", "--disable-sync"]);
         command.arg("--remote-debugging-pipe").arg(format!("--user-data-dir={}", profile.path().display()));
-        let piped = command.env("HOME", profile.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let piped = command
+            .env("HOME", profile.path())
+            .env("TMPDIR", profile.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         let mut child = piped.spawn().expect("a shell");
         let commands = child.stdin.take().expect("a pipe");
         let messages = read(BufReader::new(child.stdout.take().expect("a pipe")));
@@ -177,6 +181,11 @@ impl Picture {
 
 impl Drop for Browser {
     fn drop(&mut self) {
+        // Asked to, it ends its other processes too, which would still write to the profile while that is removed.
+        let close = json!({"id": 0, "method": "Browser.close"});
+        if self.commands.write_all(format!("{close}\0").as_bytes()).is_ok() {
+            while self.messages.recv_timeout(PATIENCE).is_ok() {}
+        }
         // Either fails only when the browser has ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
