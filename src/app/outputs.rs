@@ -55,7 +55,10 @@ impl Outputs {
             let step_summary = checks.step_summary.as_deref().filter(|_| *kind == ReportKind::Github);
             let step_summary = step_summary.map(Output::append).transpose();
             let step_summary = step_summary.map_err(|error| format!("GITHUB_STEP_SUMMARY: {error}"))?;
-            reports.push((name, open_report(*kind, output, ReportRules { flaky, step_summary })));
+            reports.push((
+                name,
+                open_report(*kind, output, ReportRules { flaky, step_summary, title: checks.title.clone() }),
+            ));
         }
         let summary = checks.summary.as_ref().map(|place| opening.open(place)).transpose().map_err(said)?;
         Ok(Self { reports, summary })

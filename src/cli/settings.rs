@@ -55,6 +55,8 @@ pub(crate) struct OutputSettings {
 pub(crate) struct CheckSettings {
     /// Reports, each with its place.
     pub(crate) reports: Vec<(ReportKind, Place)>,
+    /// What is fetched, for the title of a page.
+    pub(crate) title: String,
     /// The file that the table of a step is appended to, if annotations for GitHub are written.
     pub(crate) step_summary: Option<PathBuf>,
     /// Where the summary goes as JSON.

@@ -14,11 +14,13 @@ pub enum ReportKind {
     Markdown,
     /// The Test Anything Protocol, version 14.
     Tap,
+    /// A page to look at the run in a browser.
+    Html,
 }
 
 impl ReportKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Junit, Self::Github, Self::Markdown, Self::Tap];
+    pub const ALL: [Self; 5] = [Self::Junit, Self::Github, Self::Markdown, Self::Tap, Self::Html];
 
     /// The name, as it is given to `--report`.
     pub const fn name(self) -> &'static str {
@@ -27,6 +29,7 @@ impl ReportKind {
             Self::Github => "github",
             Self::Markdown => "markdown",
             Self::Tap => "tap",
+            Self::Html => "html",
         }
     }
 
@@ -66,7 +69,7 @@ mod tests {
         }
         assert_eq!(
             "xml".parse::<ReportKind>().expect_err("no such report").to_string(),
-            "`xml` is not a report: it is one of junit, github, markdown, tap"
+            "`xml` is not a report: it is one of junit, github, markdown, tap, html"
         );
     }
 }

@@ -112,6 +112,8 @@ pub struct ReportRules {
     pub flaky: FlakyRule,
     /// Where the summary of a step goes that [`ReportKind::Github`] writes beside its annotations.
     pub step_summary: Option<Output>,
+    /// What was fetched, such as the names of the lists, for [`ReportKind::Html`].
+    pub title: String,
 }
 
 /// A report of the lines of a run as test cases, one for each record. Cases stand in the order of the input where the report is
@@ -120,12 +122,13 @@ pub struct ReportRules {
 /// What has to wait for the end waits in a temporary file, so that memory does not grow with the input. Of a document that
 /// cannot be written whole nothing is left, as far as the target allows.
 pub fn open_report(kind: ReportKind, output: Output, rules: ReportRules) -> Box<dyn Report> {
-    let ReportRules { flaky, step_summary } = rules;
+    let ReportRules { flaky, step_summary, title } = rules;
     match kind {
         ReportKind::Junit => Box::new(Document::new(output, junit::Junit::new(flaky))),
         ReportKind::Github => Box::new(github::Github::new(output, flaky, step_summary)),
         ReportKind::Markdown => Box::new(Document::new(output, markdown::Markdown::new(flaky))),
         ReportKind::Tap => Box::new(Records::new(output, tap::Tap::new(flaky))),
+        ReportKind::Html => html(output, &title),
     }
 }
 

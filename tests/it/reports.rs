@@ -157,7 +157,7 @@ fn of_a_thousand_lines_the_thirty_broken_ones_are_in_every_report_once_and_no_ot
     let output = gather()
         .args(["--retry", "0", "-q", "--max-per-host", "0", "--summary", &reports.path("summary")])
         .args(["--report", &path("junit"), "--report", &path("tap"), "--report", &path("markdown")])
-        .args(["--report", &path("github")])
+        .args(["--report", &path("github"), "--report", &path("html")])
         .arg(list.path())
         .assert()
         .code(1);
@@ -186,6 +186,11 @@ fn of_a_thousand_lines_the_thirty_broken_ones_are_in_every_report_once_and_no_ot
     let place = format!("::error file={},line=", string(list.path()));
     assert_eq!(numbers("github", &place, ","), expected[..10]);
     assert!(reports.text("github").ends_with("… and 20 more that failed\n"));
+    let page = reports.text("html");
+    let rows = page.lines().filter_map(|line| serde_json::from_str::<Vec<Value>>(line.trim_end_matches(',')).ok());
+    let failed = rows.filter(|row| row.get(6) == Some(&json!("failed")));
+    let lines: Vec<u64> = failed.filter_map(|row| row[1].as_u64()).collect();
+    assert_eq!(lines, expected.iter().map(|&line| line as u64).collect::<Vec<_>>());
     let summary: Value = serde_json::from_str(&reports.text("summary")).expect("JSON");
     assert_eq!((&summary["ok"], &summary["failed"]), (&json!(970), &json!(30)));
 }
@@ -304,7 +309,7 @@ fn leaf(reports: &Reports) -> String {
 #[test]
 fn a_report_that_cannot_be_written_ends_the_run_with_3_and_the_others_are_whole() {
     let server = server();
-    for kind in ["junit", "tap", "markdown", "github"] {
+    for kind in ["junit", "tap", "markdown", "github", "html"] {
         let reports = Reports::new();
         let junit = format!("junit={}", reports.path("junit.xml"));
         let full = format!("{kind}=/dev/full");

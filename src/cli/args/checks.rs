@@ -9,7 +9,7 @@ use gather::report::ReportKind;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Checks")]
 pub(crate) struct Checks {
-    /// Report every line as a test case: `junit=FILE`, `github`, `markdown=FILE`, `tap=FILE`.
+    /// Report every line as a test case: `junit=FILE`, `github`, `markdown=FILE`, `tap=FILE`, `html=FILE`.
     ///
     /// May be repeated. `-` as the file is standard output, if records go elsewhere. `github` writes annotations to standard
     /// error, or to a file, and appends a table to the file that `GITHUB_STEP_SUMMARY` names.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use gather::input::Source;
 use gather::report::ReportKind;
 
 use super::UsageError;
@@ -12,6 +13,7 @@ use crate::cli::settings::{CheckSettings, Place};
 pub(super) fn resolve(
     checks: &Checks,
     records_on_stdout: bool,
+    sources: &[Source],
     process: &Process,
 ) -> Result<CheckSettings, UsageError> {
     let mut stdout_is = records_on_stdout.then(|| "the records".to_owned());
@@ -44,5 +46,15 @@ pub(super) fn resolve(
     let summary = checks.summary.as_deref().map(|path| place(path, "--summary".to_owned())).transpose()?;
     let is_for_github = reports.iter().any(|(kind, _)| *kind == ReportKind::Github);
     let step_summary = process.variable("GITHUB_STEP_SUMMARY").filter(|_| is_for_github).map(Into::into);
-    Ok(CheckSettings { reports, step_summary, summary, baseline: checks.baseline.clone() })
+    let title = sources.iter().filter_map(name).collect::<Vec<_>>().join(", ");
+    Ok(CheckSettings { reports, title, step_summary, summary, baseline: checks.baseline.clone() })
+}
+
+/// The name of a list; URLs of their own have none.
+fn name(source: &Source) -> Option<String> {
+    match source {
+        Source::File(path) => Some(path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()),
+        Source::Stdin => Some("standard input".to_owned()),
+        Source::Url(_) => None,
+    }
 }

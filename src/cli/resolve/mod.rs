@@ -33,6 +33,7 @@ pub(crate) fn resolve(args: &Args, process: &Process) -> Result<Settings, UsageE
     let request::Request { template, user_agent } = request::resolve(&args.request, &mut stdin)?;
     let output = output::resolve(&args.results, args.talk.color, process)?;
     Ok(Settings {
+        checks: checks::resolve(&args.checks, output.path.is_none(), &sources, process)?,
         sources,
         input: InputOptions { format: args.input_format.map(Into::into), template },
         fetch: fetch::resolve(args, user_agent, &output, process)?,
@@ -43,7 +44,6 @@ pub(crate) fn resolve(args: &Args, process: &Process) -> Result<Settings, UsageE
             flaky: args.checks.flaky.into(),
             allow_empty: args.results.allow_empty,
         },
-        checks: checks::resolve(&args.checks, output.path.is_none(), process)?,
         dry_run: args.talk.dry_run,
         talk: talk::talk(args, process, output.path.is_none()),
         log: talk::log(&args.talk, process)?,

@@ -23,7 +23,8 @@ pub(super) struct Plain {
 impl Plain {
     pub(super) fn add(&mut self, record: &Record) {
         self.summary.add(record);
-        if record.verdict == Verdict::Failed && self.summary.failed() <= LISTED {
+        let is_new = record.baseline.is_none() && !record.is_skipped();
+        if is_new && record.verdict == Verdict::Failed && self.summary.failed() <= LISTED {
             self.rows.push_str(&row(record));
         }
     }
@@ -31,7 +32,13 @@ impl Plain {
     pub(super) fn render(&self) -> String {
         let summary = &self.summary;
         let mut parts = vec![plural(summary.records(), "line")];
-        let verdicts = [(summary.ok(), "ok"), (summary.flaky(), "flaky"), (summary.failed(), "failed")];
+        let verdicts = [
+            (summary.ok(), "ok"),
+            (summary.flaky(), "flaky"),
+            (summary.failed(), "failed"),
+            (summary.known(), "known"),
+            (summary.fixed(), "fixed"),
+        ];
         parts.extend(verdicts.iter().filter(|(n, _)| *n > 0).map(|(n, verdict)| format!("{} {verdict}", count(*n))));
         for (name, share) in [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)] {
             parts.extend(summary.percentile(share).map(|time| format!("{name} {}", time_in_prose(time))));

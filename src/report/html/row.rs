@@ -55,7 +55,7 @@ pub(super) fn write(record: &Record, source: Option<&str>, buffer: &mut Vec<u8>)
         record.id.as_deref().map(|id| id.as_str().map_or_else(|| cut_owned(&id.to_string()), |id| cut(id, SHORT))),
         cut(&record.method, SHORT),
         cut(&record.url, LONG),
-        record.verdict,
+        verdict(record),
         record.status,
         record.error.as_ref().map(failure),
         record.timestamp.map(|left| between(SystemTime::UNIX_EPOCH, left)),
@@ -151,6 +151,15 @@ fn exchange_row<'a>(
         exchange.remote_ip,
         exchange.followed_by.as_deref().map(|text| cut(text, LONG)),
     )
+}
+
+/// The verdict, with what an older run has to say about it.
+fn verdict(record: &Record) -> &'static str {
+    match record.baseline {
+        Some(standing) => standing.name(),
+        None if record.is_skipped() => "skipped",
+        None => record.verdict.name(),
+    }
 }
 
 fn failure(failure: &Failure) -> impl Serialize + '_ {

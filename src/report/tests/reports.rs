@@ -41,7 +41,7 @@ fn cases() -> Vec<Record> {
 /// What a report makes of the records, and of the step's summary.
 fn both(records: &[Record], kind: ReportKind, flaky: FlakyRule, stopped: Option<&str>) -> (String, String) {
     let (shared, page) = (Shared::default(), Shared::default());
-    let rules = ReportRules { flaky, step_summary: Some(Output::new(page.clone())) };
+    let rules = ReportRules { flaky, step_summary: Some(Output::new(page.clone())), title: "urls.txt".to_owned() };
     let mut report = open_report(kind, Output::new(shared.clone()), rules);
     for record in records {
         report.record(record).expect("memory takes every write");

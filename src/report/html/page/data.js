@@ -5,6 +5,7 @@ const VERDICTS = {
   failed: { glyph: "✗", word: "failed" },
   flaky: { glyph: "~", word: "flaky" },
   known: { glyph: "≈", word: "known" },
+  skipped: { glyph: "–", word: "skipped" },
   fixed: { glyph: "↑", word: "fixed" },
   ok: { glyph: "✓", word: "ok" },
 };
