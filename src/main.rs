@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     let process = cli::Process::current();
     let settings = match cli::settings(&words, &process) {
         Ok(settings) => settings,
-        Err(error) => return cli::say(&error, &words, &process),
+        Err(instead) => return instead.say(),
     };
     let screen = Screen::default();
     cli::log::start(&settings.log, &screen);

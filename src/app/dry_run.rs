@@ -1,15 +1,19 @@
-//! `--dry-run`: the requests that would be sent first, one a line, with secrets covered. Redirects and retries are not known.
+//! `--dry-run`: the requests that would be sent first, one a line, with secrets covered, and the
+//! options that are set. Redirects and retries are not known.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use super::stop::Stop;
 use super::{NO_URL, Outcome, fail};
-use crate::cli::Rules;
+use crate::cli::{GivenOption, Rules};
 use futures::{FutureExt as _, StreamExt as _};
 use gather::input::{Input, Jobs};
 use gather::model::{Headers, Job, Request, redacted};
 use gather::report::{Screen, escape};
+
+/// The widest option that the others are aligned with.
+const MOST_ALIGNED: usize = 50;
 
 /// Prints the requests to standard output, in the order of the input.
 pub(super) async fn run(input: Input, rules: &Rules, stop: &Stop, screen: &Screen) -> Outcome {
@@ -25,6 +29,14 @@ pub(super) async fn run(input: Input, rules: &Rules, stop: &Stop, screen: &Scree
         (None, None) if status.jobs() == 0 && !rules.allow_empty => fail(screen, Outcome::Empty, NO_URL),
         (None, None) if has_bad_line => Outcome::SomeFailed,
         (None, None) => Outcome::AllOk,
+    }
+}
+
+/// Says on standard error which options are set, and where.
+pub(super) fn show_options(given: &[GivenOption], screen: &Screen) {
+    let width = given.iter().map(|given| given.option.chars().count()).max().unwrap_or_default().min(MOST_ALIGNED);
+    for GivenOption { option, place } in given {
+        screen.say(&escape(&format!("{option:width$}  set {place}")));
     }
 }
 

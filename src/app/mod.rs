@@ -130,6 +130,9 @@ async fn gather(settings: Settings, stop: Stop, screen: Screen) -> Outcome {
         Err(message) => return fail(screen, Outcome::Unusable, &message),
     };
     if settings.dry_run {
+        if settings.talk.summary {
+            dry_run::show_options(&settings.given, screen);
+        }
         return dry_run::run(input, &settings.rules, &stop, screen).await;
     }
     let writes_to_stdout = settings.output.path.is_none();

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
 use console::Term;
 use gather::model::Secret;
@@ -14,6 +15,8 @@ use gather::model::Secret;
 pub(crate) struct Process {
     /// The environment.
     pub(super) variables: HashMap<OsString, Secret<OsString>>,
+    /// Where a file with options is looked for that nobody named; `None`: nowhere.
+    pub(super) config_file: Option<PathBuf>,
     /// Whether standard input is a terminal.
     pub(crate) stdin_is_terminal: bool,
     /// Standard output, if it is a terminal.
@@ -34,6 +37,7 @@ impl Process {
     pub(crate) fn current() -> Self {
         Self {
             variables: std::env::vars_os().map(|(name, value)| (name, value.into())).collect(),
+            config_file: Some("gather.toml".into()),
             stdin_is_terminal: std::io::stdin().is_terminal(),
             stdout: Terminal::at(&std::io::stdout(), &Term::stdout()),
             stderr: Terminal::at(&std::io::stderr(), &Term::stderr()),

@@ -11,6 +11,7 @@ use gather::model::FlakyRule;
 use gather::report::{Format, Rendering, ReportKind, Style};
 
 use super::args::LogFormat;
+use super::given::GivenOption;
 
 /// All that a run is told.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) rules: Rules,
     /// Whether requests are printed and none is sent.
     pub(crate) dry_run: bool,
+    /// The options that are set, and where.
+    pub(crate) given: Vec<GivenOption>,
     /// What is said on standard error beside the log.
     pub(crate) talk: Talk,
     /// What is logged.

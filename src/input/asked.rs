@@ -12,7 +12,7 @@ use url::Url;
 use super::options::Template;
 use super::shown::{kept, quoted};
 use super::url::parse_url;
-use crate::model::{BadLine, Failure, FailureKind, Job, Overrides, Request, redact};
+use crate::model::{BadLine, Failure, FailureKind, Job, Overrides, PerHost, Request, redact};
 
 /// What one line asks for; what it leaves open comes from the template.
 #[derive(Debug, Default)]
@@ -31,13 +31,28 @@ pub(super) struct Asked<'a> {
 #[derive(Debug)]
 pub(super) struct Defaults<'a> {
     template: &'a Template,
-    /// The template's headers and a Content-Type for JSON, so that a million lines with JSON bodies share one map.
-    json_headers: OnceCell<Arc<HeaderMap>>,
+    headers: SharedHeaders,
+    /// Where a host has fields of its own.
+    host_headers: PerHost<SharedHeaders>,
+}
+
+/// The header fields of lines that add none, so that a million lines share one map.
+#[derive(Debug)]
+struct SharedHeaders {
+    plain: Arc<HeaderMap>,
+    /// The same and a Content-Type for JSON.
+    json: OnceCell<Arc<HeaderMap>>,
 }
 
 impl<'a> Defaults<'a> {
     pub(super) fn new(template: &'a Template) -> Self {
-        Self { template, json_headers: OnceCell::new() }
+        let host_headers = template.host_headers.map(|own| {
+            let mut headers = HeaderMap::clone(&template.headers);
+            let names = own.keys().map(|name| (name.clone(), own.get_all(name).iter().cloned().collect()));
+            replace(&mut headers, names.collect());
+            SharedHeaders::new(Arc::new(headers))
+        });
+        Self { template, headers: SharedHeaders::new(Arc::clone(&template.headers)), host_headers }
     }
 
     /// The job that `asked` becomes; it has no place, id or carried fields yet.
@@ -52,7 +67,8 @@ impl<'a> Defaults<'a> {
         let body = asked.body.or_else(|| self.template.body.clone());
         let default_method = if body.is_some() { Method::POST } else { Method::GET };
         let method = asked.method.or_else(|| self.template.method.clone()).unwrap_or(default_method);
-        let mut headers = Arc::clone(if asked.is_json { self.json_headers() } else { &self.template.headers });
+        let shared = self.host_headers.of_url(&url).unwrap_or(&self.headers);
+        let mut headers = Arc::clone(if asked.is_json { shared.json() } else { &shared.plain });
         if !asked.headers.is_empty() {
             replace(Arc::make_mut(&mut headers), asked.headers);
         }
@@ -61,10 +77,16 @@ impl<'a> Defaults<'a> {
         let has_another_form = asked.url != request.url.as_str();
         Job { asked: has_another_form.then(|| redact(&asked.url).into()), ..Job::new(request) }
     }
+}
 
-    fn json_headers(&self) -> &Arc<HeaderMap> {
-        self.json_headers.get_or_init(|| {
-            let mut headers = Arc::clone(&self.template.headers);
+impl SharedHeaders {
+    fn new(plain: Arc<HeaderMap>) -> Self {
+        Self { plain, json: OnceCell::new() }
+    }
+
+    fn json(&self) -> &Arc<HeaderMap> {
+        self.json.get_or_init(|| {
+            let mut headers = Arc::clone(&self.plain);
             if !headers.contains_key(CONTENT_TYPE) {
                 Arc::make_mut(&mut headers).insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             }
@@ -193,6 +215,26 @@ mod tests {
         assert_eq!(request.headers.get_all("x-a").iter().collect::<Vec<_>>(), ["5", "6"]);
         assert_eq!(request.headers["x-b"], "3");
         assert_eq!(request.headers.get("x-c"), None);
+    }
+
+    #[test]
+    fn a_host_has_its_own_fields_and_shares_them_between_its_lines() {
+        let own = template(&[("x-a", "own"), ("x-key", "k")]).headers;
+        let host_headers = [("api.example".parse().expect("a host"), HeaderMap::clone(&own))].into_iter().collect();
+        let base_url = Some("http://api.example/v1/".parse().expect("a URL"));
+        let template = Template { host_headers, base_url, ..template(&[("x-a", "1"), ("x-a", "2"), ("x-b", "3")]) };
+        let defaults = Defaults::new(&template);
+        let headers = |asked| defaults.job(asked).request.expect("a request").headers;
+        let of_host = headers(asked("https://api.example/x"));
+        assert_eq!(of_host.get_all("x-a").iter().collect::<Vec<_>>(), ["own"]);
+        assert_eq!(
+            (&of_host["x-b"], &of_host["x-key"]),
+            (&HeaderValue::from_static("3"), &HeaderValue::from_static("k"))
+        );
+        assert!(Arc::ptr_eq(&of_host, &headers(asked("users"))));
+        let json = || headers(Asked { is_json: true, ..asked("users") });
+        assert!(Arc::ptr_eq(&json(), &json()) && json()["x-key"] == "k" && json().contains_key(CONTENT_TYPE));
+        assert!(Arc::ptr_eq(&headers(asked("http://other.example/")), &template.headers));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method};
 use url::Url;
 
-use crate::model::{redact, redacted};
+use crate::model::{PerHost, redact, redacted};
 
 /// Where lines come from. The `Debug` of a URL shows it as a record does.
 #[derive(Clone, PartialEq, Eq)]
@@ -57,6 +57,9 @@ pub struct Template {
     pub method: Option<Method>,
     /// Header fields of every request; a line's own field of the same name replaces them.
     pub headers: Arc<HeaderMap>,
+    /// Header fields of requests to some hosts alone, in place of those of the same name in [`headers`](Self::headers). A
+    /// redirect does not bring them to a host that the line does not name.
+    pub host_headers: PerHost<HeaderMap>,
     /// The body.
     pub body: Option<Bytes>,
     /// What relative URLs are relative to, as in a browser (RFC 3986, section 5): with `https://api.example.com/v1/`, a line
@@ -69,6 +72,7 @@ impl fmt::Debug for Template {
         f.debug_struct("Template")
             .field("method", &self.method)
             .field("headers", &self.headers.keys().map(HeaderName::as_str).collect::<Vec<_>>())
+            .field("host_headers", &self.host_headers)
             .field("body", &self.body.as_ref().map(Bytes::len))
             .field("base_url", &self.base_url.as_ref().map(redacted))
             .finish()

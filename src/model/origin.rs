@@ -28,6 +28,11 @@ impl Origin {
     pub fn host(&self) -> &str {
         &self.host
     }
+
+    /// The port, also where it is the scheme's own.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
 }
 
 /// The host, and the port where it is not the scheme's own: `api.example.com`, `127.0.0.1:8080`.

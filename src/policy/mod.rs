@@ -19,7 +19,7 @@ pub use retry::RetryPolicy;
 pub(crate) use retry::after;
 pub(crate) use state::JobState;
 
-use crate::model::{Exchange, Failure, FailureKind, Phase, Request, RetryStop, StatusSet};
+use crate::model::{Exchange, Failure, FailureKind, PerHost, Phase, Request, RetryStop, StatusSet};
 
 /// How long to wait when this machine lacks something that other exchanges will give back.
 pub(crate) const LOCAL_PAUSE: Duration = Duration::from_millis(100);
@@ -29,6 +29,8 @@ pub(crate) const LOCAL_PAUSE: Duration = Duration::from_millis(100);
 pub struct Policy {
     /// Statuses that count as ok, `--accept`.
     pub accept: StatusSet,
+    /// Statuses that count as ok from some hosts, in place of [`accept`](Self::accept).
+    pub accept_of_host: PerHost<StatusSet>,
     /// Time of one attempt, hops included and waits excluded, `--max-time`.
     pub max_time: Duration,
     /// How redirects are followed.
@@ -41,6 +43,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             accept: "200..=399".parse().expect("a valid set of statuses"),
+            accept_of_host: PerHost::default(),
             max_time: Duration::from_secs(30),
             redirects: RedirectPolicy::default(),
             retries: RetryPolicy::default(),
@@ -134,10 +137,10 @@ impl Policy {
         is_in_time.then_some(not_before)
     }
 
-    /// Statuses that count as ok for `job`.
+    /// Statuses that count as ok in an answer to `request`: the line's own, then the host's.
     pub(crate) fn accept<'a>(&'a self, request: &'a Request) -> &'a StatusSet {
         let own = request.overrides.as_ref().and_then(|own| own.accept.as_ref());
-        own.unwrap_or(&self.accept)
+        own.or_else(|| self.accept_of_host.of_url(&request.url)).unwrap_or(&self.accept)
     }
 
     /// The time that the next exchange of `job` may take when it leaves at `now`.

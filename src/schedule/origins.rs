@@ -10,7 +10,7 @@ use super::adaptive::AdaptiveLimit;
 use super::breaker::Breaker;
 use super::budget::Bucket;
 use super::rate::RateCell;
-use super::{Limits, Pressure, Signal};
+use super::{Limits, Pressure, Rate, Signal};
 use crate::model::{FailureKind, Origin};
 use crate::policy::{JobState, after};
 
@@ -50,6 +50,7 @@ type IdleKey = (Option<Instant>, u64);
 #[derive(Debug)]
 struct OriginState {
     origin: Origin,
+    limit: OriginLimit,
     waiting: BTreeMap<u64, Waiting>,
     in_flight: usize,
     /// No request leaves before this time.
@@ -68,6 +69,13 @@ struct OriginState {
     listed: Option<Turn>,
     /// The key under which it stands in `idle`.
     idle: Option<IdleKey>,
+}
+
+/// What the options allow one origin.
+#[derive(Debug, Clone, Copy)]
+struct OriginLimit {
+    at_once: usize,
+    rate: Option<Rate>,
 }
 
 /// A job that waits for its turn.
@@ -137,7 +145,7 @@ impl Origins {
         let state = &mut self.states[id.0];
         let (_, waiting) = state.waiting.pop_first().expect("an origin that is listed has a waiting job");
         state.in_flight += 1;
-        if let Some(rate) = self.limits.rate_per_host {
+        if let Some(rate) = state.limit.rate {
             state.rate.spend(rate, now);
         }
         self.relist(id, now);
@@ -232,15 +240,17 @@ impl Origins {
         if let Some(&id) = self.ids.get(&origin) {
             return id;
         }
+        let limit = OriginLimit { at_once: self.limits.most_at(&origin), rate: self.limits.rate_at(&origin) };
         let state = OriginState {
             origin: origin.clone(),
+            limit,
             waiting: BTreeMap::new(),
             in_flight: 0,
             gate: None,
             rate: RateCell::default(),
             bucket: Bucket::default(),
             breaker: Breaker::default(),
-            adaptive: AdaptiveLimit::new(self.limits.per_origin()),
+            adaptive: AdaptiveLimit::new(limit.at_once),
             since: now,
             answers: 0,
             push_backs: [0; Pressure::ALL.len()],
@@ -349,7 +359,7 @@ impl OriginState {
         } else if limits.adaptive {
             self.adaptive.limit()
         } else {
-            limits.per_origin()
+            self.limit.at_once
         }
     }
 

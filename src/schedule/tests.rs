@@ -36,6 +36,26 @@ fn a_closed_gate_is_remembered_however_many_origins_come_after() {
 }
 
 #[test]
+fn a_host_with_limits_of_its_own_is_held_to_them_and_others_are_not() {
+    let now = Instant::now();
+    let name = |host: &str| host.parse().expect("a host");
+    let limits = Limits {
+        max_per_host: std::num::NonZeroUsize::new(3),
+        max_of_host: [(name("h0.example"), std::num::NonZeroUsize::new(1)), (name("h1.example:80"), None)]
+            .into_iter()
+            .collect(),
+        rate_of_host: [(name("h3.example"), "2/s".parse().expect("a rate"))].into_iter().collect(),
+        ..Limits::default()
+    };
+    for (host, at_once) in [(0, 1), (1, 10), (2, 3), (3, 1)] {
+        let mut frontier = Frontier::new(&limits);
+        (0..10).for_each(|index| frontier.push(job(index, host, now), None, now));
+        let left = std::iter::from_fn(|| frontier.pop(None, now).map(|(id, _)| id)).count();
+        assert_eq!(left, at_once, "at once to h{host}.example");
+    }
+}
+
+#[test]
 fn the_deadline_of_a_job_that_has_left_is_forgotten() {
     let now = Instant::now();
     let mut frontier = Frontier::new(&Limits::default());

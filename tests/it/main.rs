@@ -3,8 +3,10 @@
 mod baseline;
 mod bodies;
 mod concurrency;
+mod config;
 mod exit_codes;
 mod faults;
+mod generate;
 mod guard;
 mod html_page;
 mod input_faults;

@@ -3,6 +3,7 @@
 //! Nothing is decided here; [`resolve`](super::resolve) makes settings of it.
 
 mod checks;
+mod configuration;
 mod fan_out;
 mod network;
 mod request;
@@ -15,17 +16,19 @@ use clap::{Parser, ValueEnum};
 use gather::input::{InputFormat, Source};
 
 pub(crate) use checks::Checks;
+pub(crate) use configuration::Configuration;
 pub(crate) use fan_out::FanOut;
 pub(crate) use network::Network;
 pub(crate) use request::Request;
 pub(crate) use result::{BodyPlace, Results};
 pub(crate) use retry::Retries;
-pub(crate) use talk::{ColorChoice, LogFormat, Talk};
+pub(crate) use talk::{ColorChoice, Generated, LogFormat, Talk};
 pub(crate) use time::TimeLimits;
 
 const AFTER_HELP: &str = "\
-Each long option is also an environment variable: --max-per-host is GATHER_MAX_PER_HOST.
-The command line wins. --help says more about every option.";
+Each long option is also an environment variable (--max-per-host is GATHER_MAX_PER_HOST)
+and a key of gather.toml (max-per-host). The command line wins, then the environment.
+--help says more about every option.";
 
 const AFTER_LONG_HELP: &str = "\
 Times are seconds, or have units: 2.5, 500ms, 2m.
@@ -34,10 +37,10 @@ Sizes are bytes, or have units: 10MiB, 10MB, 10M (= MiB).
 Environment:
   GATHER_OPTION_NAME
           Each long option: --max-per-host is GATHER_MAX_PER_HOST. The command
-          line wins. Flags take 1 or 0, true or false; GATHER_HEADER,
-          GATHER_REPORT, GATHER_RESOLVE and GATHER_CONNECT_TO take one value a
-          line. An empty variable is as good as none, but for GATHER_PROXY and
-          GATHER_NOPROXY.
+          line wins, then the environment, then gather.toml. Flags take 1 or 0,
+          true or false; GATHER_HEADER, GATHER_REPORT, GATHER_RESOLVE and
+          GATHER_CONNECT_TO take one value a line. An empty variable is as good
+          as none, but for GATHER_PROXY and GATHER_NOPROXY.
   http_proxy, HTTPS_PROXY, ALL_PROXY, NO_PROXY
           As in curl; --proxy and --noproxy win.
   SSL_CERT_FILE, SSL_CERT_DIR
@@ -67,7 +70,7 @@ pub(crate) struct Args {
     ///
     /// What begins with `http://` or `https://` is a URL, anything else a file, also with `--base-url`. Several sources are
     /// read one after the other as if they were one list. None: standard input, unless that is a terminal.
-    #[arg(value_name = "SOURCE")]
+    #[arg(value_name = "SOURCE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) sources: Vec<Source>,
 
     /// How lines are read [default: by file name and first byte].
@@ -91,6 +94,8 @@ pub(crate) struct Args {
     pub(crate) checks: Checks,
     #[command(flatten)]
     pub(crate) network: Network,
+    #[command(flatten)]
+    pub(crate) configuration: Configuration,
     #[command(flatten)]
     pub(crate) talk: Talk,
 }

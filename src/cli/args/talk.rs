@@ -29,9 +29,14 @@ pub(crate) struct Talk {
 
     /// Print the requests, send none.
     ///
-    /// One line a request, in input order: method, URL, headers with secrets covered, size of the body.
+    /// One line a request, in input order: method, URL, headers with secrets covered, size of the body. Standard error has the
+    /// options that are set, and where each comes from.
     #[arg(long)]
     pub(crate) dry_run: bool,
+
+    /// Print completions for a shell, or the man page.
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub(crate) generate: Option<Generated>,
 }
 
 /// When to use colours.
@@ -47,4 +52,13 @@ pub(crate) enum ColorChoice {
 pub(crate) enum LogFormat {
     Text,
     Json,
+}
+
+/// What can be generated from the options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Generated {
+    Bash,
+    Zsh,
+    Fish,
+    Man,
 }

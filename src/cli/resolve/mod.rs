@@ -17,6 +17,8 @@ use gather::input::{InputOptions, Source};
 use gather::policy::{Policy, RedirectPolicy, RetryPolicy};
 
 use super::args::Args;
+use super::hosts::Hosts;
+use super::layers::Parsed;
 use super::process::Process;
 use super::settings::{Rules, Settings};
 use at_file::StandardInput;
@@ -26,18 +28,19 @@ use at_file::StandardInput;
 #[error("{0}")]
 pub(crate) struct UsageError(String);
 
-/// Makes settings of flags and what the process finds.
-pub(crate) fn resolve(args: &Args, process: &Process) -> Result<Settings, UsageError> {
+/// Makes settings of all that is set and what the process finds.
+pub(crate) fn resolve(parsed: &Parsed, process: &Process) -> Result<Settings, UsageError> {
+    let args = &parsed.args;
     let sources = sources(&args.sources, process)?;
     let mut stdin = StandardInput::unless(sources.contains(&Source::Stdin));
-    let request::Request { template, user_agent } = request::resolve(&args.request, &mut stdin)?;
+    let request::Request { template, user_agent } = request::resolve(&args.request, &parsed.hosts, &mut stdin)?;
     let output = output::resolve(&args.results, args.talk.color, process)?;
     Ok(Settings {
         checks: checks::resolve(&args.checks, output.path.is_none(), &sources, process)?,
         sources,
         input: InputOptions { format: args.input_format.map(Into::into), template },
         fetch: fetch::resolve(args, user_agent, &output, process)?,
-        plan: plan(args),
+        plan: plan(args, &parsed.hosts),
         rules: Rules {
             deadline: args.time.deadline,
             max_failures: args.results.max_failures.or(args.results.fail_early.then_some(NonZeroU64::MIN)),
@@ -45,6 +48,7 @@ pub(crate) fn resolve(args: &Args, process: &Process) -> Result<Settings, UsageE
             allow_empty: args.results.allow_empty,
         },
         dry_run: args.talk.dry_run,
+        given: parsed.given.clone(),
         talk: talk::talk(args, process, output.path.is_none()),
         log: talk::log(&args.talk, process)?,
         output,
@@ -61,7 +65,7 @@ fn sources(given: &[Source], process: &Process) -> Result<Vec<Source>, UsageErro
     Ok(vec![Source::Stdin])
 }
 
-fn plan(args: &Args) -> Plan {
+fn plan(args: &Args, hosts: &Hosts) -> Plan {
     let defaults = Plan::default();
     Plan {
         limits: Limits {
@@ -69,11 +73,14 @@ fn plan(args: &Args) -> Plan {
             max_per_host: args.fan_out.max_per_host.0,
             rate: args.fan_out.rate,
             rate_per_host: args.fan_out.rate_per_host,
+            max_of_host: hosts.max_per_host(),
+            rate_of_host: hosts.rate_per_host(),
             adaptive: !args.fan_out.no_adaptive,
             circuit_patience: args.time.retry_max_time,
         },
         policy: Policy {
             accept: args.results.accept.clone(),
+            accept_of_host: hosts.accept(),
             max_time: args.time.max_time,
             redirects: RedirectPolicy { limit: args.request.max_redirs, trust_location: args.request.location_trusted },
             retries: RetryPolicy {

@@ -9,13 +9,14 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use gather::fetch::FetchOptions;
 use gather::input::Template;
-use gather::model::{Secret, redact};
+use gather::model::{PerHost, Secret, redact};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use super::UsageError;
 use super::at_file::{self, StandardInput};
 use crate::cli::args;
+use crate::cli::hosts::Hosts;
 
 /// Headers that can be replaced but not left out.
 const ALWAYS_SENT: [HeaderName; 3] = [header::ACCEPT, header::ACCEPT_ENCODING, header::HOST];
@@ -28,8 +29,9 @@ pub(super) struct Request {
     pub(super) user_agent: String,
 }
 
-pub(super) fn resolve(args: &args::Request, stdin: &mut StandardInput) -> Result<Request, UsageError> {
+pub(super) fn resolve(args: &args::Request, hosts: &Hosts, stdin: &mut StandardInput) -> Result<Request, UsageError> {
     let mut given = GivenHeaders::read(&args.headers, stdin)?;
+    let host_headers = host_headers(args, hosts, &given, stdin)?;
     let body = body(args, &mut given, stdin)?;
     if let Some(authorization) = authorization(args, stdin)? {
         if given.fields.contains_key(header::AUTHORIZATION) {
@@ -41,6 +43,7 @@ pub(super) fn resolve(args: &args::Request, stdin: &mut StandardInput) -> Result
     let template = Template {
         method: args.method.clone(),
         headers: Arc::new(given.fields),
+        host_headers,
         body,
         base_url: args.base_url.as_ref().map(|url| base_url(url.expose())).transpose()?,
     };
@@ -53,6 +56,38 @@ pub(super) fn resolve(args: &args::Request, stdin: &mut StandardInput) -> Result
         None => FetchOptions::default().user_agent,
     };
     Ok(Request { template, user_agent })
+}
+
+/// The headers of each host that has its own, without those that a layer above the file says for all hosts.
+fn host_headers(
+    args: &args::Request,
+    hosts: &Hosts,
+    given: &GivenHeaders,
+    stdin: &mut StandardInput,
+) -> Result<PerHost<HeaderMap>, UsageError> {
+    let mut taken = Vec::new();
+    if hosts.is_set_above("headers") {
+        taken.extend(given.fields.keys().chain(&given.taken_back).cloned());
+    }
+    let credentials = [("user", args.user.is_some()), ("oauth2_bearer", args.oauth2_bearer.is_some())];
+    if credentials.iter().any(|&(id, is_set)| is_set && hosts.is_set_above(id)) {
+        taken.push(header::AUTHORIZATION);
+    }
+    let mut of_hosts = Vec::new();
+    for (host, values) in hosts.headers() {
+        let mut own = GivenHeaders::read(values, stdin)
+            .map_err(|UsageError(why)| UsageError(format!("in the table of the host {host}: {why}")))?;
+        if let Some(name) = own.taken_back.first() {
+            let message =
+                format!("in the table of the host {host}: the header {name} has no value, and cannot be taken back");
+            return Err(UsageError(message));
+        }
+        for name in &taken {
+            own.fields.remove(name);
+        }
+        of_hosts.push((host.clone(), own.fields));
+    }
+    Ok(of_hosts.into_iter().collect())
 }
 
 /// The headers that the user gave, and those that he does not want to be sent by default.

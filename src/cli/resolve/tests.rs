@@ -300,7 +300,7 @@ fn what_is_printed_of_options_for_debugging_has_no_secret() {
     ] {
         let settings = settings_of(words, &process).expect("settings");
         let words: Vec<_> = ["gather"].iter().chain(words).map(OsString::from).collect();
-        let args = cli::variables::parse(&words, &process).expect("arguments");
+        let args = cli::layers::parse(&words, &process).ok().expect("arguments").args;
         let shown = format!("{process:?} {args:?} {settings:?}");
         for secret in ["canary", "dXNlcjpjYW5hcnk", "dTpjYW5hcnk"] {
             assert!(!shown.contains(secret), "{shown}");
