@@ -2,6 +2,7 @@
 
 mod baseline;
 mod bodies;
+mod ci;
 mod concurrency;
 mod config;
 mod exit_codes;
