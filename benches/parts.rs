@@ -168,6 +168,7 @@ fn exchange() -> Exchange {
             size_download: 1024,
             size_decoded: 1024,
             sha256: None,
+            kept: None,
         }),
         failure: None,
     }

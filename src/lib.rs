@@ -125,9 +125,10 @@
 //!   errors mean; only it knows reqwest, rustls and hickory. [`report`]: records to bytes, the terminal, the summary; only
 //!   it knows indicatif. A new format of input or output is one new file there.
 //! - The deciders, which neither send nor sleep, and get clock and randomness passed in. `schedule`: who may go now (the
-//!   frontier). [`policy`]: what follows an exchange. `order`: the window. `expect`: what makes a record ok.
+//!   frontier). [`policy`]: what follows an exchange. `order`: the window. [`expect`]: what makes a record ok.
 //!   [`baseline`]: what an older run says of it.
-//! - [`model`]: the words above as plain data, and [`Transport`](model::Transport), the seam between engine and `fetch`.
+//! - [`model`]: the words above as plain data, [`Transport`](model::Transport), the seam between engine and `fetch`, and
+//!   [`Judge`](model::Judge), that between a line and what is expected of it.
 //!
 //! [`Input`]: input::Input
 //! [`Record`]: model::Record
@@ -149,7 +150,7 @@
 
 pub mod baseline;
 pub mod engine;
-mod expect;
+pub mod expect;
 pub mod fetch;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;

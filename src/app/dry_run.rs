@@ -9,7 +9,7 @@ use super::{NO_URL, Outcome, fail};
 use crate::cli::{GivenOption, Rules};
 use futures::{FutureExt as _, StreamExt as _};
 use gather::input::{Input, Jobs};
-use gather::model::{Headers, Job, Request, redacted};
+use gather::model::{Headers, Job, Request, redact_each, redacted};
 use gather::report::{Screen, escape};
 
 /// The widest option that the others are aligned with.
@@ -80,6 +80,10 @@ fn described(request: &Request) -> String {
     if let Some(body) = &request.body {
         let unit = if body.len() == 1 { "byte" } else { "bytes" };
         write!(text, "{separator}body: {} {unit}", body.len()).expect("a string takes every write");
+        separator = ", ";
+    }
+    if let Some(expect) = &request.expect {
+        write!(text, "{separator}expect: {}", redact_each(&expect.to_string())).expect("a string takes every write");
     }
     text
 }
@@ -102,9 +106,12 @@ mod tests {
         headers.insert("accept", HeaderValue::from_static("text/html"));
         request.method = Method::POST;
         request.body = Some(bytes::Bytes::from_static(b"canary"));
+        let expect: gather::expect::Expectations = "status == 200; time < 1s".parse().expect("expectations");
+        request.expect = Some(Arc::new(expect));
         assert_eq!(
             line(&Job::new(request)),
-            "POST http://h.example/a?b=c  authorization: ***, x-api-key: ***, accept: text/html, body: 6 bytes"
+            "POST http://h.example/a?b=c  authorization: ***, x-api-key: ***, accept: text/html, body: 6 bytes, \
+             expect: status == 200; time < 1s"
         );
     }
 

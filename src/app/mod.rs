@@ -14,7 +14,7 @@ use std::time::Duration;
 use gather::baseline::Baseline;
 use gather::engine;
 use gather::fetch::HttpTransport;
-use gather::input::{Input, Source, open_unpacked};
+use gather::input::{Input, InputError, Source, open_unpacked};
 use gather::model::FlakyRule;
 use gather::report::{Screen, escape};
 use tracing::warn;
@@ -123,7 +123,7 @@ async fn gather(settings: Settings, stop: Stop, screen: Screen) -> Outcome {
     inputs.extend(settings.checks.baseline.clone());
     let input = match Input::open(settings.sources, settings.input) {
         Ok(input) => input,
-        Err(error) => return fail(screen, Outcome::Unusable, &error.to_string()),
+        Err(error) => return refuse(screen, &error),
     };
     let baseline = match baseline(settings.checks.baseline.as_deref(), settings.rules.flaky) {
         Ok(baseline) => baseline,
@@ -179,6 +179,13 @@ fn files(sources: &[Source]) -> Vec<PathBuf> {
         Source::Url(_) => None,
     };
     sources.iter().filter_map(file).collect()
+}
+
+/// Says why the input cannot be used; below that some messages mark the place, on lines of their own.
+fn refuse(screen: &Screen, error: &InputError) -> Outcome {
+    let message = format!("error: {error}");
+    message.lines().for_each(|line| screen.say(line));
+    Outcome::Unusable
 }
 
 /// Says why a run ended that could not go on.

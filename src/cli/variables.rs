@@ -8,7 +8,7 @@ use super::process::Process;
 use super::stand_in::{self, Kind, StandIn, Value};
 
 /// Options that may be repeated and whose variable has one value a line.
-const ONE_A_LINE: [&str; 4] = ["header", "report", "resolve", "connect-to"];
+const ONE_A_LINE: [&str; 5] = ["header", "expect", "report", "resolve", "connect-to"];
 
 /// Options whose variable means something when it is empty: as on the command line, no proxy, or a proxy for all hosts.
 const EMPTY_SAYS_NONE: [&str; 2] = ["proxy", "noproxy"];

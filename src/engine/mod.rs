@@ -11,17 +11,19 @@
 //! All decisions are made by one task, the one that polls [`Records`]; exchanges are spawned, so that bytes move while it
 //! is busy elsewhere, and are aborted when they are dropped.
 
+use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use futures::{Stream, StreamExt};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::model::{Call, Exchange, Failure, FailureKind, Job, Record, Transport};
+use crate::model::{Call, Exchange, Failure, FailureKind, Job, Judge, Record, Transport};
 use crate::order::Window;
 pub use crate::order::{Order, WindowLimits};
 use crate::policy::{Ending, JobState, Next, Outcome, Policy, after, wait_asked_for};
@@ -87,8 +89,9 @@ pub fn run<T: Transport>(
     let grace = plan.grace;
     let run = Shared(Arc::new(Mutex::new(Run::new(plan))));
     let (settler, discarder) = (run.clone(), transport.clone());
+    let looks = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZeroUsize::get)));
     let settled = Tickets { jobs: Some(Box::pin(jobs)), run: run.clone() }
-        .map(move |ticket| exchange(&transport, ticket))
+        .map(move |ticket| exchange(&transport, &looks, ticket))
         .buffer_unordered(concurrency)
         .map(move |(id, exchange)| {
             if let Some(superseded) = settler.lock().settle(id, exchange, Instant::now()) {
@@ -111,17 +114,44 @@ struct Ticket {
 }
 
 /// Makes the exchange of a ticket in a task of its own. A panic in there is a failure of this exchange alone.
-fn exchange<T: Transport>(transport: &T, ticket: Ticket) -> impl Future<Output = (FlightId, Exchange)> + use<T> {
-    let task = AbortOnDropHandle::new(tokio::spawn(transport.exchange(ticket.call)));
+fn exchange<T: Transport>(
+    transport: &T,
+    looks: &Arc<Semaphore>,
+    ticket: Ticket,
+) -> impl Future<Output = (FlightId, Exchange)> + use<T> {
+    let judge = ticket.call.request.expect.clone().filter(|judge| judge.needs().body);
+    let exchange = transport.exchange(ticket.call);
+    let task = AbortOnDropHandle::new(match judge {
+        None => tokio::spawn(exchange),
+        Some(judge) => tokio::spawn(looked_at(exchange, judge, Arc::clone(looks))),
+    });
     async move {
         let exchange = task.await.unwrap_or_else(|error| {
-            // What a panic says may quote the data that it came from, secrets among them.
-            let why = if error.is_panic() { "a part of this program panicked" } else { "it was given up" };
-            let failure = Failure::new(FailureKind::InternalError, format!("the exchange did not end: {why}"));
+            let failure = Failure::new(FailureKind::InternalError, format!("the exchange did not end: {error}"));
             Exchange::unsent(SystemTime::now(), failure)
         });
         (ticket.id, exchange)
     }
+}
+
+/// An exchange whose body is looked at, on a thread where that keeps up nothing else. No more of them are busy at once than
+/// there are processors.
+async fn looked_at(exchange: impl Future<Output = Exchange>, judge: Arc<dyn Judge>, looks: Arc<Semaphore>) -> Exchange {
+    let mut exchange = exchange.await;
+    let Some(mut response) = exchange.response.take() else { return exchange };
+    if exchange.failure.is_none() {
+        let turn = looks.acquire_owned().await.expect("nobody closes it");
+        let looked = tokio::task::spawn_blocking(move || {
+            let unmet = judge.look(&response);
+            let kept = response.kept.get_or_insert_default();
+            (kept.unmet, kept.body) = (unmet, None);
+            drop(turn);
+            response
+        });
+        response = looked.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+    }
+    exchange.response = Some(response);
+    exchange
 }
 
 /// The tickets of all exchanges that may leave, as soon as they may. Reads ahead, so that every origin can have its turn.

@@ -183,6 +183,7 @@ fn response(status: u16, field: Option<(header::HeaderName, String)>) -> Respons
         size_download: 0,
         size_decoded: 0,
         sha256: None,
+        kept: None,
     }
 }
 

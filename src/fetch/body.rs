@@ -21,6 +21,9 @@ use crate::model::{Body, Failure, FailureKind};
 /// Most bytes that are set aside for a body on the word of its `Content-Length`.
 const MOST_RESERVED: u64 = 1 << 20;
 
+/// Most bytes of a body that goes to a file or nowhere which are kept beside that, to be looked at.
+const MOST_KEPT: usize = 10 << 20;
+
 /// The bytes of a coded body as they come, for the decoders to read. Errors are [`reqwest::Error`]s.
 pub(super) struct Wire {
     body: reqwest::Body,
@@ -89,6 +92,26 @@ pub(super) struct Intake {
     cap: Option<u64>,
     taken: u64,
     digest: Option<Sha256>,
+    copy: Copy,
+}
+
+/// A copy of a body, for those who have to look at it.
+#[derive(Debug)]
+enum Copy {
+    /// Nobody has to.
+    Unwanted,
+    /// As far as it has come.
+    Kept(Vec<u8>),
+    /// It was too large.
+    GivenUp,
+}
+
+/// What became of a body that is whole.
+pub(super) struct Taken {
+    pub(super) body: Body,
+    pub(super) sha256: Option<[u8; 32]>,
+    /// The copy, where one was wanted; `Discarded` if it was too large.
+    pub(super) copy: Option<Body>,
 }
 
 /// A body was not taken in.
@@ -117,7 +140,15 @@ impl Sink {
 impl Intake {
     /// Takes a body of at most `cap` decoded bytes in.
     pub(super) fn new(sink: Sink, cap: Option<u64>, sha256: bool) -> Self {
-        Self { sink, cap, taken: 0, digest: sha256.then(Sha256::new) }
+        Self { sink, cap, taken: 0, digest: sha256.then(Sha256::new), copy: Copy::Unwanted }
+    }
+
+    /// Keeps a copy too, unless the body is in memory anyway.
+    pub(super) fn with_copy(self) -> Self {
+        match self.sink {
+            Sink::Memory(_) => self,
+            Sink::Count | Sink::File(_) => Self { copy: Copy::Kept(Vec::new()), ..self },
+        }
     }
 
     /// Decoded bytes that were taken so far.
@@ -141,6 +172,13 @@ impl Intake {
         self.taken += bytes.len() as u64;
         if let Some(digest) = &mut self.digest {
             digest.update(bytes);
+        }
+        if let Copy::Kept(copy) = &mut self.copy {
+            if copy.len() + bytes.len() > MOST_KEPT {
+                self.copy = Copy::GivenUp;
+            } else {
+                copy.extend_from_slice(bytes);
+            }
         }
         match &mut self.sink {
             Sink::Count => {}
@@ -174,17 +212,23 @@ impl Intake {
         Ok(())
     }
 
-    /// The body is whole: what becomes of it, and its SHA-256 where that is wanted.
-    pub(super) async fn finish(self, headers: &HeaderMap) -> Result<(Body, Option<[u8; 32]>), WriteError> {
+    /// The body is whole: what becomes of it.
+    pub(super) async fn finish(self, headers: &HeaderMap) -> Result<Taken, WriteError> {
+        let content_type = headers.get(header::CONTENT_TYPE);
         let body = match self.sink {
             Sink::Count => Body::Discarded,
             Sink::Memory(mut bytes) => {
                 give_back(&mut bytes);
-                text::body(bytes, headers.get(header::CONTENT_TYPE))
+                text::body(bytes, content_type)
             }
             Sink::File(spool) => Body::File(spool.finish().await?),
         };
-        Ok((body, self.digest.map(|digest| digest.finalize().into())))
+        let copy = match self.copy {
+            Copy::Unwanted => None,
+            Copy::Kept(bytes) => Some(text::body(bytes, content_type)),
+            Copy::GivenUp => Some(Body::Discarded),
+        };
+        Ok(Taken { body, sha256: self.digest.map(|digest| digest.finalize().into()), copy })
     }
 
     fn check(&self, length: u64) -> Result<(), Failure> {

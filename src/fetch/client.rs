@@ -40,6 +40,8 @@ pub(super) fn build(
         .no_proxy()
         .dns_resolver(Resolver::new(routes, Arc::clone(&rules), options.name_servers.clone()))
         .tls_backend_preconfigured(tls::configuration(&options.tls, options.http_version)?)
+        // The certificate of the peer, for expectations of it. Which lines have some is not known here.
+        .tls_info(true)
         .connector_layer(TimedConnectLayer { limit: options.connect_timeout })
         // Divided among the addresses of a name, so that a dead one leaves time for the next. A second later than the layer's
         // limit, which alone decides.

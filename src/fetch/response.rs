@@ -1,11 +1,13 @@
 //! What comes back: whether the head can be trusted, and the body that follows it.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::BytesMut;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use tokio::io::AsyncReadExt as _;
+use x509_cert::Certificate;
+use x509_cert::der::Decode as _;
 
 use super::body::{Intake, Refused, Sink, Wire};
 use super::classify;
@@ -15,7 +17,7 @@ use super::exchange::Talk;
 use super::keep::Place;
 use super::limits::Limits;
 use super::options::Bodies;
-use crate::model::{Body, Exchange, Failure, FailureKind, Response};
+use crate::model::{Body, Exchange, Failure, FailureKind, Kept, Needs, Response};
 
 /// Most header fields of a response.
 const MOST_HEADERS: usize = 100;
@@ -56,7 +58,12 @@ impl Talk<'_> {
             size_download: 0,
             size_decoded: 0,
             sha256: None,
+            kept: None,
         };
+        if self.needs().certificate {
+            let certificate_expires = head.extensions().get::<reqwest::tls::TlsInfo>().and_then(expiry);
+            response.kept = Some(Box::new(Kept { certificate_expires, ..Kept::default() }));
+        }
         let received = match self.content(&response) {
             Ok(Content::None) => Ok(true),
             Ok(Content::Unwanted) => Ok(drain(limits, head, &response.headers).await),
@@ -120,7 +127,11 @@ impl Talk<'_> {
         };
         response.size_decoded = intake.taken();
         read?;
-        (response.body, response.sha256) = intake.finish(&response.headers).await?;
+        let taken = intake.finish(&response.headers).await?;
+        (response.body, response.sha256) = (taken.body, taken.sha256);
+        if taken.copy.is_some() {
+            response.kept.get_or_insert_default().body = taken.copy;
+        }
         Ok(())
     }
 
@@ -133,7 +144,13 @@ impl Talk<'_> {
                 Sink::file(directory, self.call.index, &self.call.request.url, content_type)
             }
         };
-        Intake::new(sink, self.shared.max_filesize, self.shared.sha256)
+        let intake = Intake::new(sink, self.shared.max_filesize, self.shared.sha256);
+        if self.needs().body { intake.with_copy() } else { intake }
+    }
+
+    /// What the expectations of the line have to look at.
+    fn needs(&self) -> Needs {
+        self.call.request.expect.as_ref().map_or_else(Needs::default, |expect| expect.needs())
     }
 
     /// Reads a body without codings.
@@ -240,6 +257,12 @@ fn compact(mut headers: HeaderMap) -> HeaderMap {
         *value = HeaderValue::from_maybe_shared(own).expect("it has been a header value before");
     }
     headers
+}
+
+/// When the certificate of the peer expires; `None` also if it cannot be read.
+fn expiry(tls: &reqwest::tls::TlsInfo) -> Option<SystemTime> {
+    let certificate = Certificate::from_der(tls.peer_certificate()?).ok()?;
+    Some(SystemTime::UNIX_EPOCH + certificate.tbs_certificate().validity().not_after.to_unix_duration())
 }
 
 fn is_redirect(status: StatusCode, headers: &HeaderMap) -> bool {

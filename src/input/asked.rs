@@ -1,7 +1,8 @@
 //! What one line asks for, and how the template fills it up to a job.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,10 +10,15 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
 
-use super::options::Template;
+use super::options::{InputOptions, Template};
 use super::shown::{kept, quoted};
 use super::url::parse_url;
-use crate::model::{BadLine, Failure, FailureKind, Job, Overrides, PerHost, Request, redact};
+use super::variables::Variables;
+use crate::expect::{Expectations, ParseExpectationError};
+use crate::model::{BadLine, Failure, FailureKind, Job, Judge, Overrides, PerHost, Request, redact};
+
+/// Most different texts of expectations that are remembered.
+const MOST_KNOWN: usize = 1024;
 
 /// What one line asks for; what it leaves open comes from the template.
 #[derive(Debug, Default)]
@@ -25,15 +31,22 @@ pub(super) struct Asked<'a> {
     /// Whether the body is JSON and wants a Content-Type that says so.
     pub(super) is_json: bool,
     pub(super) overrides: Option<Box<Overrides>>,
+    /// What is expected of this line, beside what is of all.
+    pub(super) expect: Option<Arc<Expectations>>,
 }
 
 /// The template, and what many lines share.
-#[derive(Debug)]
 pub(super) struct Defaults<'a> {
     template: &'a Template,
     headers: SharedHeaders,
     /// Where a host has fields of its own.
     host_headers: PerHost<SharedHeaders>,
+    variables: Variables,
+    url_column: &'a str,
+    /// What a person must put right of the line that was last looked at, with the place marked where there is one.
+    fault: Cell<Option<String>>,
+    /// Expectations of lines by their text, together with those of the template.
+    expectations: RefCell<HashMap<Box<str>, Arc<Expectations>>>,
 }
 
 /// The header fields of lines that add none, so that a million lines share one map.
@@ -45,14 +58,57 @@ struct SharedHeaders {
 }
 
 impl<'a> Defaults<'a> {
-    pub(super) fn new(template: &'a Template) -> Self {
+    pub(super) fn new(options: &'a InputOptions) -> Self {
+        let (variables, url_column) = (options.variables.clone(), options.url_column());
+        Self { variables, url_column, ..Self::of(&options.template) }
+    }
+
+    pub(super) fn of(template: &'a Template) -> Self {
         let host_headers = template.host_headers.map(|own| {
             let mut headers = HeaderMap::clone(&template.headers);
             let names = own.keys().map(|name| (name.clone(), own.get_all(name).iter().cloned().collect()));
             replace(&mut headers, names.collect());
             SharedHeaders::new(Arc::new(headers))
         });
-        Self { template, headers: SharedHeaders::new(Arc::clone(&template.headers)), host_headers }
+        let (variables, fault) = (Variables::default(), Cell::default());
+        Self {
+            template,
+            headers: SharedHeaders::new(Arc::clone(&template.headers)),
+            host_headers,
+            variables,
+            url_column: "url",
+            fault,
+            expectations: RefCell::default(),
+        }
+    }
+
+    /// The column of a table that has the URLs.
+    pub(super) fn url_column(&self) -> &str {
+        self.url_column
+    }
+
+    /// What a person must put right of the line that was last looked at.
+    pub(super) fn take_fault(&self) -> Option<String> {
+        self.fault.take()
+    }
+
+    /// `text` with what its variables stand for, each made to fit in by `write`.
+    pub(super) fn fill<'t>(
+        &self,
+        what: &str,
+        text: &'t str,
+        write: impl Fn(String) -> String,
+    ) -> Result<Cow<'t, str>, Failure> {
+        let filled = self.variables.fill(what, text, write);
+        filled.inspect_err(|failure| self.find(failure.message.clone()))
+    }
+
+    /// What is expected of a line: of all lines, and `text`, of this one.
+    pub(super) fn expectations(&self, text: &str) -> Result<Arc<Expectations>, Failure> {
+        self.parse_expectations(text).map_err(|error| {
+            self.find(error.marked());
+            malformed(error.to_string())
+        })
     }
 
     /// The job that `asked` becomes; it has no place, id or carried fields yet.
@@ -72,10 +128,35 @@ impl<'a> Defaults<'a> {
         if !asked.headers.is_empty() {
             replace(Arc::make_mut(&mut headers), asked.headers);
         }
-        let mut request = Request { method, url, headers, body, overrides: asked.overrides };
+        let mut request = Request { method, url, headers, body, overrides: asked.overrides, expect: None };
+        let expect = asked.expect.as_ref().or(self.template.expect.as_ref());
+        request.expect = expect.map(|expect| Arc::clone(expect) as Arc<dyn Judge>);
         request.take_userinfo();
         let has_another_form = asked.url != request.url.as_str();
         Job { asked: has_another_form.then(|| redact(&asked.url).into()), ..Job::new(request) }
+    }
+
+    /// Notes what is wrong. What was found first is told.
+    fn find(&self, fault: String) {
+        self.fault.set(self.fault.take().or(Some(fault)));
+    }
+
+    /// A million lines with the same text share what it means.
+    fn parse_expectations(&self, text: &str) -> Result<Arc<Expectations>, ParseExpectationError> {
+        let mut known = self.expectations.borrow_mut();
+        if let Some(expect) = known.get(text) {
+            return Ok(Arc::clone(expect));
+        }
+        let own: Expectations = text.parse()?;
+        let expect = Arc::new(match &self.template.expect {
+            Some(of_all) => of_all.and(&own),
+            None => own,
+        });
+        if known.len() >= MOST_KNOWN {
+            known.clear();
+        }
+        known.insert(text.into(), Arc::clone(&expect));
+        Ok(expect)
     }
 }
 
@@ -105,7 +186,7 @@ impl Template {
     ///
     /// A bad URL becomes a job too, whose record says what is wrong with it.
     pub fn job(&self, url: &str) -> Job {
-        Defaults::new(self).job(Asked { url: url.into(), ..Asked::default() })
+        Defaults::of(self).job(Asked { url: url.into(), ..Asked::default() })
     }
 }
 
@@ -174,7 +255,7 @@ mod tests {
     }
 
     fn request(template: &Template, asked: Asked) -> Request {
-        Defaults::new(template).job(asked).request.expect("a request")
+        Defaults::of(template).job(asked).request.expect("a request")
     }
 
     #[test]
@@ -196,7 +277,7 @@ mod tests {
     #[test]
     fn lines_without_headers_of_their_own_share_the_templates() {
         let template = template(&[("x-a", "1")]);
-        let defaults = Defaults::new(&template);
+        let defaults = Defaults::of(&template);
         let headers = |asked| defaults.job(asked).request.expect("a request").headers;
         assert!(Arc::ptr_eq(&headers(asked("http://h")), &template.headers));
         let json = || headers(Asked { is_json: true, ..asked("http://h") });
@@ -223,7 +304,7 @@ mod tests {
         let host_headers = [("api.example".parse().expect("a host"), HeaderMap::clone(&own))].into_iter().collect();
         let base_url = Some("http://api.example/v1/".parse().expect("a URL"));
         let template = Template { host_headers, base_url, ..template(&[("x-a", "1"), ("x-a", "2"), ("x-b", "3")]) };
-        let defaults = Defaults::new(&template);
+        let defaults = Defaults::of(&template);
         let headers = |asked| defaults.job(asked).request.expect("a request").headers;
         let of_host = headers(asked("https://api.example/x"));
         assert_eq!(of_host.get_all("x-a").iter().collect::<Vec<_>>(), ["own"]);

@@ -41,14 +41,19 @@ pub enum InputError {
         /// The source, escaped and in backquotes.
         name: String,
     },
-    /// The name says that the source is a table.
-    #[error(
-        "{name} has the name of a table, and tables are not read by this version; \
-         `--input-format text` or `--input-format jsonl` says what its lines are"
-    )]
-    Table {
+    /// A table cannot be read because of its header.
+    #[error("the header of {name} {problem}")]
+    Header {
         /// The source, escaped and in backquotes.
         name: String,
+        /// What is wrong with it, and what would be right.
+        problem: String,
+    },
+    /// Lines of files have expectations that are wrong, or name variables that are not set.
+    #[error("{shown}")]
+    Lines {
+        /// The first few with source, line and what is wrong, the place marked; and how many more there are.
+        shown: String,
     },
     /// The source is one JSON array and not one object a line.
     #[error("{name} is a JSON array; one object a line is right: `jq -c '.[]'` makes it so")]

@@ -11,11 +11,12 @@ use crate::model::{FailureKind, Job};
 /// No bytes make reading panic or end early, each format gives a job for a line at most, in their order, and what is wrong
 /// with a line is told by a kind of its own, without control characters.
 pub fn input_lines(bytes: &[u8]) {
-    for hint in [Hint::None, Hint::Certain(InputFormat::Text), Hint::Certain(InputFormat::Jsonl)] {
+    let formats = [InputFormat::Text, InputFormat::Jsonl, InputFormat::Csv, InputFormat::Tsv].map(Hint::Certain);
+    for hint in formats.into_iter().chain([Hint::None]) {
         let list = bytes.to_vec();
         let (jobs, status) = stream::spawn(move |sink| {
             let template = Template::default();
-            read::read_lines(&list[..], "fuzz", hint, &Defaults::new(&template), sink)
+            read::read_lines(&list[..], "fuzz", hint, &Defaults::of(&template), sink)
         });
         let jobs: Vec<Job> = futures::executor::block_on(jobs.collect());
         let lines: Vec<u64> = jobs.iter().filter_map(|job| job.place.as_ref()).map(|place| place.line).collect();

@@ -37,20 +37,31 @@ pub(super) fn job(line: &str, defaults: &Defaults<'_>) -> Job {
 
 /// The job of an object. All fields are taken even after a bad one, so that its record has id, URL and carried fields.
 fn object(fields: Fields<'_>, line: &str, defaults: &Defaults<'_>) -> Job {
-    let mut parsed = Parsed::default();
+    let mut parsed = Parsed::new(defaults);
     let mut outcome = Ok(());
     for (name, value) in fields.0 {
         outcome = outcome.and(parsed.take(name, value));
     }
-    let outcome = outcome.and(parsed.finish());
-    let mut job = match outcome {
-        Ok(()) => defaults.job(parsed.asked),
-        Err(failure) if parsed.has_url => bad(kept(&parsed.asked.url), failure),
-        Err(failure) => bad(kept(line), failure),
-    };
-    job.id = parsed.id.map(Box::new);
-    job.input = (!parsed.carried.is_empty()).then(|| Box::new(parsed.carried));
-    job
+    parsed.job(outcome, line)
+}
+
+/// The job of a row of a table, whose columns mean what fields of these names do. Values are texts, `headers` and `retry` JSON.
+pub(super) fn row(columns: &[(&str, bool, &str)], defaults: &Defaults<'_>) -> Job {
+    let mut parsed = Parsed::new(defaults);
+    let mut outcome = Ok(());
+    for &(name, is_carried, text) in columns {
+        if is_carried {
+            parsed.carried.insert(name.to_owned(), text.into());
+            continue;
+        }
+        let json = match name {
+            "headers" | "retry" => RawValue::from_string(text.to_owned())
+                .map_err(|_| malformed(format!("the field `{name}` is not JSON, as in jsonl"))),
+            _ => Ok(serde_json::value::to_raw_value(text).expect("a string is JSON")),
+        };
+        outcome = outcome.and(json.and_then(|json| parsed.take(name.to_owned(), &json)));
+    }
+    parsed.job(outcome, "")
 }
 
 /// The fields of an object in their order. Values stay as they are written, so that a body is sent with every digit.
@@ -81,8 +92,8 @@ impl<'de> Deserialize<'de> for Fields<'de> {
 }
 
 /// What has been taken from the fields so far.
-#[derive(Default)]
-struct Parsed {
+struct Parsed<'a> {
+    defaults: &'a Defaults<'a>,
     asked: Asked<'static>,
     has_url: bool,
     overrides: Overrides,
@@ -92,7 +103,33 @@ struct Parsed {
     seen: HashSet<String>,
 }
 
-impl Parsed {
+impl<'a> Parsed<'a> {
+    fn new(defaults: &'a Defaults<'a>) -> Self {
+        Self {
+            defaults,
+            asked: Asked::default(),
+            has_url: false,
+            overrides: Overrides::default(),
+            custom_id: None,
+            id: None,
+            carried: Map::new(),
+            seen: HashSet::new(),
+        }
+    }
+
+    /// The job of all that was taken, or of what was wrong with it first.
+    fn job(mut self, outcome: Result<(), Failure>, line: &str) -> Job {
+        let outcome = outcome.and(self.finish());
+        let mut job = match outcome {
+            Ok(()) => self.defaults.job(self.asked),
+            Err(failure) if self.has_url => bad(kept(&self.asked.url), failure),
+            Err(failure) => bad(kept(line), failure),
+        };
+        job.id = self.id.map(Box::new);
+        job.input = (!self.carried.is_empty()).then(|| Box::new(self.carried));
+        job
+    }
+
     /// Takes one field; null is as if it were not there.
     fn take(&mut self, name: String, value: &RawValue) -> Result<(), Failure> {
         if self.seen.contains(&name) {
@@ -100,19 +137,23 @@ impl Parsed {
         }
         let is_null = value.get() == "null";
         match name.as_str() {
-            "expect" => return Err(malformed("the field `expect` is not supported by this version; remove it")),
             "url" | "method" | "headers" | "body" | "body_base64" | "timeout" | "accept" | "retry" | "id"
-            | "custom_id"
+            | "custom_id" | "expect"
                 if is_null => {}
             "url" => {
                 self.asked.url = typed::<String>(value, "url", "a string")?.into();
                 self.has_url = true;
             }
             "method" => self.asked.method = Some(parse_method(&typed::<String>(value, "method", "a string")?)?),
-            "headers" => self.asked.headers = headers(value)?,
+            "headers" => self.asked.headers = headers(value, self.defaults)?,
+            "expect" => {
+                let text = expectations(value)?;
+                // An empty list expects nothing.
+                self.asked.expect = if text.is_empty() { None } else { Some(self.defaults.expectations(&text)?) };
+            }
             "body" => {
                 self.asked.is_json = !value.get().starts_with('"');
-                self.set_body(body(value)?)?;
+                self.set_body(body(value, self.defaults)?)?;
             }
             "body_base64" => self.set_body(base64(value)?)?,
             "timeout" => self.overrides.timeout = Some(timeout(value)?),
@@ -157,7 +198,7 @@ impl Parsed {
 }
 
 /// `{"name": "value"}` or `{"name": ["value", …]}`. A name with an empty array takes the template's field away.
-fn headers(value: &RawValue) -> Result<Vec<(HeaderName, Vec<HeaderValue>)>, Failure> {
+fn headers(value: &RawValue, defaults: &Defaults<'_>) -> Result<Vec<(HeaderName, Vec<HeaderValue>)>, Failure> {
     let fields: Fields<'_> = serde_json::from_str(value.get())
         .map_err(|_| wrong_type("the field `headers`", value, "an object of strings or arrays of strings"))?;
     let mut headers = Vec::with_capacity(fields.0.len());
@@ -170,7 +211,8 @@ fn headers(value: &RawValue) -> Result<Vec<(HeaderName, Vec<HeaderValue>)>, Fail
             Err(_) => serde_json::from_str::<Vec<String>>(value.get())
                 .map_err(|_| wrong_type(&what, value, "a string or an array of strings"))?,
         };
-        let values: Result<Vec<_>, _> = texts.iter().map(|text| header_value(&what, text)).collect();
+        let value = |text: &String| header_value(&what, &defaults.fill(&what, text, |value| value)?);
+        let values: Result<Vec<_>, _> = texts.iter().map(value).collect();
         headers.push((header_name, values?));
     }
     Ok(headers)
@@ -186,13 +228,19 @@ fn header_value(what: &str, text: &str) -> Result<HeaderValue, Failure> {
 }
 
 /// A string is sent as it is, everything else as the JSON that it is, without the spaces between its tokens.
-fn body(value: &RawValue) -> Result<Bytes, Failure> {
+fn body(value: &RawValue, defaults: &Defaults<'_>) -> Result<Bytes, Failure> {
     if value.get().starts_with('"') {
-        return Ok(typed::<String>(value, "body", "a string of whole characters, or any other JSON")?.into());
+        let text = typed::<String>(value, "body", "a string of whole characters, or any other JSON")?;
+        return Ok(defaults.fill("the body", &text, |value| value)?.into_owned().into());
     }
+    // Outside of its strings JSON has no `$`.
+    let value = defaults.fill("the body", value.get(), |value| {
+        let json = serde_json::to_string(&value).expect("a string is JSON");
+        json[1..json.len() - 1].to_owned()
+    })?;
     let mut in_string = false;
     let mut escaped = false;
-    let compact = value.get().bytes().filter(|&byte| {
+    let compact = value.bytes().filter(|&byte| {
         let is_space = !in_string && byte.is_ascii_whitespace();
         if byte == b'"' && !escaped {
             in_string = !in_string;
@@ -201,6 +249,15 @@ fn body(value: &RawValue) -> Result<Bytes, Failure> {
         !is_space
     });
     Ok(compact.collect())
+}
+
+/// Expectations with `;` between them, or an array of such texts.
+fn expectations(value: &RawValue) -> Result<String, Failure> {
+    if value.get().starts_with('"') {
+        return typed(value, "expect", "a string, or an array of strings");
+    }
+    let texts: Vec<String> = typed(value, "expect", "a string, or an array of strings")?;
+    Ok(texts.join("; "))
 }
 
 fn base64(value: &RawValue) -> Result<Bytes, Failure> {
@@ -292,7 +349,7 @@ mod tests {
     use crate::model::{FailureKind, Request};
 
     fn job_of(line: &str) -> Job {
-        job(line, &Defaults::new(&Template::default()))
+        job(line, &Defaults::of(&Template::default()))
     }
 
     fn request(line: &str) -> Request {
@@ -462,8 +519,16 @@ mod tests {
             (r#"{"url": "http://h", "accept": {"a": 1}}"#, "the field `accept` is `{\"a\": 1}`; a status, a set"),
             (r#"{"url": "http://h", "retry": 1.5}"#, "the field `retry` is a number; a whole number from 0 is right"),
             (r#"{"url": "http://h", "retry": -1}"#, "the field `retry` is a number; a whole number from 0 is right"),
-            (r#"{"url": "http://h", "expect": ["status == 200"]}"#, "the field `expect` is not supported"),
-            (r#"{"url": "http://h", "expect": null}"#, "the field `expect` is not supported"),
+            (
+                r#"{"url": "http://h", "expect": ["status = 200"]}"#,
+                "the expectation `status = 200` is wrong at character 8",
+            ),
+            (r#"{"url": "http://h", "expect": 200}"#, "the field `expect` is a number"),
+            (
+                r#"{"url": "http://h", "headers": {"x": "${UNSET}"}}"#,
+                "the header `x` names the variable `UNSET`, which is not",
+            ),
+            (r#"{"url": "http://h", "body": {"a": "${"}}"#, "the body has a `${` that begins no variable"),
             (r#"{"url": "http://h", "x": "\ud800"}"#, "the field `x` is a string; JSON of whole characters"),
         ] {
             let message = message(line);

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method};
 use url::Url;
 
+use super::variables::Variables;
+use crate::expect::Expectations;
 use crate::model::{PerHost, redact, redacted};
 
 /// Where lines come from. The `Debug` of a URL shows it as a record does.
@@ -35,10 +37,14 @@ impl fmt::Debug for Source {
 /// The form of lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InputFormat {
-    /// `URL` or `METHOD URL` on a line, `#` comments.
+    /// `URL` or `METHOD URL` on a line, expectations after it, `#` comments.
     Text,
     /// One JSON object on a line.
     Jsonl,
+    /// A table with a header, commas between its fields (RFC 4180).
+    Csv,
+    /// The same with TABs.
+    Tsv,
 }
 
 /// How lines become jobs.
@@ -46,8 +52,18 @@ pub enum InputFormat {
 pub struct InputOptions {
     /// The form of all lines; `None`: found by name and first byte of each source.
     pub format: Option<InputFormat>,
+    /// The column of a table that has the URLs; `None`: `url`.
+    pub url_column: Option<String>,
     /// What a line that does not set its own asks for.
     pub template: Template,
+    /// What `${NAME}` stands for in header values and bodies of lines.
+    pub variables: Variables,
+}
+
+impl InputOptions {
+    pub(super) fn url_column(&self) -> &str {
+        self.url_column.as_deref().unwrap_or("url")
+    }
 }
 
 /// What a line that does not set its own asks for. Its `Debug` shows no secret.
@@ -65,6 +81,8 @@ pub struct Template {
     /// What relative URLs are relative to, as in a browser (RFC 3986, section 5): with `https://api.example.com/v1/`, a line
     /// `users` asks for `/v1/users` and a line `/users` for `/users`; without the slash at its end, `v1` is replaced.
     pub base_url: Option<Url>,
+    /// What is expected of every line, beside what a line expects of itself.
+    pub expect: Option<Arc<Expectations>>,
 }
 
 impl fmt::Debug for Template {
@@ -75,6 +93,7 @@ impl fmt::Debug for Template {
             .field("host_headers", &self.host_headers)
             .field("body", &self.body.as_ref().map(Bytes::len))
             .field("base_url", &self.base_url.as_ref().map(redacted))
+            .field("expect", &self.expect.as_ref().map(ToString::to_string))
             .finish()
     }
 }

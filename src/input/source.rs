@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::error::InputError;
 use super::format::Hint;
-use super::options::{InputFormat, Source};
+use super::options::{InputFormat, InputOptions, Source};
 use super::shown;
 
 /// How much is looked at before the run, in unpacked bytes.
@@ -23,7 +23,7 @@ const ZSTD_SKIPPABLE: [u8; 3] = [0x2a, 0x4d, 0x18];
 /// Checks everything that can be known of the sources without waiting: nothing has been sent when this fails.
 ///
 /// Only regular files are opened. Opening a pipe may wait for its writer, and closing it again would break the pipe.
-pub(super) fn check(sources: &[Source], format: Option<InputFormat>) -> Result<(), InputError> {
+pub(super) fn check(sources: &[Source], options: &InputOptions) -> Result<(), InputError> {
     let mut pipes = Pipes::default();
     for source in sources {
         match source {
@@ -35,9 +35,9 @@ pub(super) fn check(sources: &[Source], format: Option<InputFormat>) -> Result<(
                     return Err(InputError::Directory { name: path_name(path) });
                 }
                 pipes.add(path, &metadata)?;
-                let hint = hint(path, format)?;
+                let hint = hint(path, options.format);
                 if metadata.is_file() {
-                    check_head(path, hint)?;
+                    check_head(path, hint, options.url_column())?;
                 }
             }
         }
@@ -46,9 +46,9 @@ pub(super) fn check(sources: &[Source], format: Option<InputFormat>) -> Result<(
 }
 
 /// What is known of the form of the lines in a file.
-pub(super) fn hint(path: &Path, format: Option<InputFormat>) -> Result<Hint, InputError> {
+pub(super) fn hint(path: &Path, format: Option<InputFormat>) -> Hint {
     match format {
-        Some(format) => Ok(Hint::Certain(format)),
+        Some(format) => Hint::Certain(format),
         None => Hint::from_name(path),
     }
 }
@@ -77,7 +77,7 @@ pub(super) fn without_bom(start: &[u8]) -> &[u8] {
     start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start)
 }
 
-fn check_head(path: &Path, hint: Hint) -> Result<(), InputError> {
+fn check_head(path: &Path, hint: Hint, url_column: &str) -> Result<(), InputError> {
     let name = path.to_string_lossy();
     let mut head = Vec::new();
     match open(path)?.take(HEAD_SIZE).read_to_end(&mut head) {
@@ -88,7 +88,7 @@ fn check_head(path: &Path, hint: Hint) -> Result<(), InputError> {
     check_encoding(&head, &name)?;
     let head = without_bom(&head).trim_ascii_start();
     if let Some(first_line) = head.split(|&byte| byte == b'\n').next().filter(|line| !line.is_empty()) {
-        hint.settle(first_line, &name)?;
+        hint.settle(first_line, &name, url_column)?;
     }
     Ok(())
 }

@@ -284,7 +284,7 @@ fn what_cannot_be_read_is_refused_before_the_run() {
         (file("wide.gz", &gzip(b"\xfe\xff\0h")), "wide.gz` is UTF-16; a list is UTF-8"),
         (file("a.json", b"\n [\n{\"url\": 1}]"), "a.json` is a JSON array; one object a line is right"),
         (file("array", b"[{\"url\": 1}]"), "array` is a JSON array; one object a line is right"),
-        (file("a.csv", b"url\n"), "a.csv` has the name of a table"),
+        (file("a.csv", b"link,id\n"), "the header of `"),
         (file("a.gz", b"http://h/\n"), "a.gz` has the name of a gzip file but does not start like one"),
         (file("a.zst", b""), "a.zst` has the name of a zstd file but does not start like one"),
         (file("b.gz", b"\x1f\x8b\x08"), "b.gz` cannot be opened: "),
@@ -354,7 +354,7 @@ async fn a_consumer_that_stops_ends_the_thread() {
             let _ended_when_dropped = ended;
             sink.push(Template::default().job("http://first/"))?;
             let endless = Endless(lines.as_bytes());
-            read::read_lines(endless, "-", Hint::None, &Defaults::new(&Template::default()), sink)
+            read::read_lines(endless, "-", Hint::None, &Defaults::of(&Template::default()), sink)
         });
         assert_eq!(shown(&jobs.next().await.expect("the first job")), "http://first/");
         drop(jobs);
@@ -483,7 +483,7 @@ proptest! {
 fn jobs_of_bytes(bytes: Vec<u8>, format: InputFormat) -> (Vec<Job>, Option<String>) {
     let (jobs, status) = spawn(move |sink| {
         let template = Template::default();
-        read::read_lines(&bytes[..], "-", Hint::Certain(format), &Defaults::new(&template), sink)
+        read::read_lines(&bytes[..], "-", Hint::Certain(format), &Defaults::of(&template), sink)
     });
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let jobs = runtime.block_on(jobs.collect());

@@ -1,8 +1,11 @@
-//! Lines of the form `URL` or `METHOD URL`.
+//! Lines of the form `URL` or `METHOD URL`, with expectations after it or not.
+
+use std::sync::Arc;
 
 use super::asked::{Asked, Defaults, bad, known_method, malformed, parse_method};
 use super::shown::{find_hidden, kept, quoted};
 use super::url::character_inside;
+use crate::expect::Expectations;
 use crate::model::{Failure, Job, redact};
 
 /// Whether the line starts a comment: `#` in column 0, whatever follows it.
@@ -12,13 +15,14 @@ pub(super) fn is_comment(line: &[u8]) -> bool {
 
 /// The job of one line, which is neither blank nor a comment and has no spaces around it.
 pub(super) fn job(line: &str, defaults: &Defaults<'_>) -> Job {
-    match parse(line) {
+    match parse(line, defaults) {
         Ok(asked) => defaults.job(asked),
         Err(failure) => bad(kept(line), failure),
     }
 }
 
-fn parse(line: &str) -> Result<Asked<'_>, Failure> {
+/// What a line asks for. Its URL is not looked at yet.
+pub(super) fn parse<'l>(line: &'l str, defaults: &Defaults<'_>) -> Result<Asked<'l>, Failure> {
     if let Some((at, c)) = find_hidden(line) {
         return Err(character_inside(line, at, c));
     }
@@ -41,13 +45,35 @@ fn parse(line: &str) -> Result<Asked<'_>, Failure> {
         };
     }
     if !looks_like_method(first) {
-        return Err(not_a_method(line, first, rest));
+        if !first.contains([':', '/', '.', '?']) {
+            return Err(malformed(format!(
+                "{} is neither a URL nor a method in capital letters; `URL` or `METHOD URL` is right",
+                quoted(first)
+            )));
+        }
+        let expect = Some(expectations(line, rest, defaults)?);
+        return Ok(Asked { url: first.into(), expect, ..Asked::default() });
     }
     let (url, rest) = split(rest);
-    if !rest.is_empty() {
-        return Err(after_the_url(line, rest));
+    let expect = if rest.is_empty() { None } else { Some(expectations(line, rest, defaults)?) };
+    Ok(Asked { url: url.into(), method: Some(parse_method(first)?), expect, ..Asked::default() })
+}
+
+/// What is expected of a line, which stands after its URL.
+fn expectations(line: &str, rest: &str, defaults: &Defaults<'_>) -> Result<Arc<Expectations>, Failure> {
+    // The space may be one in a password.
+    if !redact(line).ends_with(rest) {
+        return Err(after_the_url("more"));
     }
-    Ok(Asked { url: url.into(), method: Some(parse_method(first)?), ..Asked::default() })
+    // A space in a URL is the more likely mistake, and no reason to refuse a whole list.
+    let is_subject = |word: &str| ["status", "time", "size", "header", "body", "jq", "cert_days"].contains(&word);
+    let is_operator =
+        |word: &str| ["in", "contains", "exists", "not"].contains(&word) || word.contains(['=', '<', '>', '~']);
+    let mut words = rest.split(' ');
+    if !words.next().is_some_and(is_subject) && !words.any(is_operator) {
+        return Err(after_the_url(&quoted(rest)));
+    }
+    defaults.expectations(rest)
 }
 
 /// The first word, and what follows it without the spaces between.
@@ -66,20 +92,10 @@ fn looks_like_method(word: &str) -> bool {
     known_method(word).is_some() || is_unknown_method()
 }
 
-fn not_a_method(line: &str, first: &str, rest: &str) -> Failure {
-    if first.contains([':', '/', '.']) {
-        return after_the_url(line, rest);
-    }
+fn after_the_url(seen: &str) -> Failure {
     malformed(format!(
-        "{} is neither a URL nor a method in capital letters; `URL` or `METHOD URL` is right",
-        quoted(first)
+        "{seen} stands after the URL; an expectation such as `status == 200` may, and a space in a URL is written `%20`"
     ))
-}
-
-fn after_the_url(line: &str, rest: &str) -> Failure {
-    // The space may be one in a password.
-    let seen = if redact(line).ends_with(rest) { quoted(rest) } else { "more".to_owned() };
-    malformed(format!("{seen} stands after the URL; nothing may follow it, and a space in it is written `%20`"))
 }
 
 #[cfg(test)]
@@ -88,7 +104,7 @@ mod tests {
     use crate::input::Template;
 
     fn job_of(line: &str) -> Job {
-        job(line, &Defaults::new(&Template::default()))
+        job(line, &Defaults::of(&Template::default()))
     }
 
     #[test]
@@ -106,11 +122,21 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_the_url_is_expected_of_its_line() {
+        for line in ["http://h/x status == 200; time < 1s", "get http://h/x  status == 200; time < 1s"] {
+            let request = job_of(line).request.expect(line);
+            assert_eq!(request.url.as_str(), "http://h/x");
+            assert_eq!(request.expect.map(|expect| expect.to_string()).as_deref(), Some("status == 200; time < 1s"));
+        }
+    }
+
+    #[test]
     fn a_bad_line_is_named_with_what_was_seen_and_what_is_right() {
         use crate::model::FailureKind::{InputMalformed, UrlInvalid, UrlMissingScheme};
         for (line, kind, message) in [
-            ("http://h/x status == 200", InputMalformed, "`status == 200` stands after the URL; nothing"),
-            ("GET http://h/a b", InputMalformed, "`b` stands after the URL; nothing"),
+            ("http://h/x status = 200", InputMalformed, "the expectation `status = 200` is wrong at character 8: `==`"),
+            ("GET http://h/x tiem < 1s", InputMalformed, "the expectation `tiem < 1s` is wrong at character 1: "),
+            ("GET http://h/a b", InputMalformed, "`b` stands after the URL; an expectation"),
             ("GET", InputMalformed, "the URL after the method `GET` is missing"),
             ("foo http://h/", InputMalformed, "`foo` is neither a URL nor a method in capital letters"),
             ("CONNECT http://h/", InputMalformed, "the method `CONNECT` asks for a tunnel"),

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode, Version};
 
-use super::{Body, Failure, Record, redact};
+use super::{Body, Failure, Kept, Record, redact};
 
 /// All that is known of one exchange when it is over.
 ///
@@ -43,6 +43,8 @@ pub struct Response {
     pub size_decoded: u64,
     /// SHA-256 of the decoded body, where it was asked for.
     pub sha256: Option<[u8; 32]>,
+    /// What was kept for the expectations of the line, where they need more than the above.
+    pub kept: Option<Box<Kept>>,
 }
 
 /// How long after its start each phase of an exchange ended, as curl's `time_*` variables count.

@@ -128,7 +128,7 @@ pub struct Record {
     #[serde(skip_serializing_if = "Option::is_none", with = "seconds")]
     #[cfg_attr(test, schemars(with = "Option<f64>"))]
     pub retry_after: Option<Duration>,
-    /// Expectations that were not met, each with what was seen.
+    /// Expectations that were not met, each with what was seen. None where there is an error: it says it all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<String>,
     /// Fields of the input line that are carried along.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method};
 use url::Url;
 
-use super::{StatusSet, redacted};
+use super::{Judge, StatusSet, redacted};
 
 /// A request, ready to send. Cheap to clone but for its URL. Its `Debug` shows no secret: of fields only names, of the body only
 /// its length.
@@ -24,6 +24,8 @@ pub struct Request {
     pub body: Option<Bytes>,
     /// What this line sets for itself in place of the options.
     pub overrides: Option<Box<Overrides>>,
+    /// What is expected of its line beside that a response comes whole.
+    pub expect: Option<Arc<dyn Judge>>,
 }
 
 /// What a line sets for itself in place of the options.
@@ -42,7 +44,8 @@ impl Request {
     ///
     /// Userinfo in the URL becomes Basic credentials (RFC 7617) of this request, as curl does.
     pub fn new(url: Url) -> Self {
-        let mut request = Self { method: Method::GET, url, headers: Arc::default(), body: None, overrides: None };
+        let mut request =
+            Self { method: Method::GET, url, headers: Arc::default(), body: None, overrides: None, expect: None };
         request.take_userinfo();
         request
     }
@@ -75,6 +78,7 @@ impl fmt::Debug for Request {
             .field("headers", &self.headers.keys().map(HeaderName::as_str).collect::<Vec<_>>())
             .field("body", &self.body.as_ref().map(Bytes::len))
             .field("overrides", &self.overrides)
+            .field("expect", &self.expect)
             .finish()
     }
 }

@@ -180,8 +180,15 @@ fn weight(record: &Record) -> u64 {
     let binary = record.body_base64.as_ref().map_or(0, |body| body.0.len());
     let headers = record.headers.as_ref().map_or(0, |headers| headers.0.capacity() * FIELD);
     let exchanges = (record.hops.len() + record.attempts.len()) * EXCHANGE;
-    let bytes =
-        size_of::<Record>() + TEXTS + record.url.capacity() * 2 + texts(&record.body) + binary + headers + exchanges;
+    let failed: usize = record.failed.iter().map(String::capacity).sum();
+    let bytes = size_of::<Record>()
+        + TEXTS
+        + record.url.capacity() * 2
+        + texts(&record.body)
+        + binary
+        + headers
+        + exchanges
+        + failed;
     bytes as u64
 }
 

@@ -86,6 +86,7 @@ fn exchange(status: u16, headers: HeaderMap) -> Exchange {
         size_download: 0,
         size_decoded: 0,
         sha256: None,
+        kept: None,
     };
     Exchange {
         timestamp: SystemTime::UNIX_EPOCH,

@@ -19,6 +19,8 @@ pub use retry::RetryPolicy;
 pub(crate) use retry::after;
 pub(crate) use state::JobState;
 
+use http::StatusCode;
+
 use crate::model::{Exchange, Failure, FailureKind, PerHost, Phase, Request, RetryStop, StatusSet};
 
 /// How long to wait when this machine lacks something that other exchanges will give back.
@@ -137,10 +139,13 @@ impl Policy {
         is_in_time.then_some(not_before)
     }
 
-    /// Statuses that count as ok in an answer to `request`: the line's own, then the host's.
-    pub(crate) fn accept<'a>(&'a self, request: &'a Request) -> &'a StatusSet {
+    /// Whether `status` counts as ok for `request`: by what is expected of it, else by its own `accept`, else by its host's, else
+    /// by the options.
+    pub(crate) fn accepts(&self, request: &Request, status: StatusCode) -> bool {
+        let expected = request.expect.as_ref().and_then(|expect| expect.accepts(status));
         let own = request.overrides.as_ref().and_then(|own| own.accept.as_ref());
-        own.or_else(|| self.accept_of_host.of_url(&request.url)).unwrap_or(&self.accept)
+        let accept = || own.or_else(|| self.accept_of_host.of_url(&request.url)).unwrap_or(&self.accept);
+        expected.unwrap_or_else(|| accept().contains(status))
     }
 
     /// The time that the next exchange of `job` may take when it leaves at `now`.

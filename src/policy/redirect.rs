@@ -211,6 +211,7 @@ mod tests {
                 size_download: 0,
                 size_decoded: 0,
                 sha256: None,
+                kept: None,
             }),
         }
     }

@@ -104,7 +104,7 @@ impl RetryPolicy {
             return failure.kind.is_transient().then(|| failure.kind.name().to_owned());
         }
         let status = outcome.exchange.status()?;
-        let is_worth_it = self.statuses.contains(status) && !policy.accept(&outcome.job.request).contains(status);
+        let is_worth_it = self.statuses.contains(status) && !policy.accepts(&outcome.job.request, status);
         is_worth_it.then(|| format!("status {}", status.as_u16()))
     }
 

@@ -9,7 +9,7 @@ use url::Url;
 use super::{Ending, Policy};
 use crate::expect;
 use crate::model::{
-    Base64, Exchange, ExchangeRecord, Failure, FailureKind, Job, Place, Record, Request, Verdict, redacted,
+    Base64, Exchange, ExchangeRecord, Failure, FailureKind, Job, Place, Record, Request, Seen, Verdict, redacted,
 };
 
 /// A job on its way through the frontier and the pool.
@@ -147,7 +147,7 @@ impl JobState {
     /// The record of a job whose last exchange left at `left` and is over at `now`.
     pub(crate) fn finish(
         mut self,
-        exchange: Exchange,
+        mut exchange: Exchange,
         ending: Ending,
         policy: &Policy,
         left: Instant,
@@ -161,6 +161,8 @@ impl JobState {
         record.timestamp = Some(timestamp);
         record.time_wait = Some(waited);
         record.time_total = Some(now.saturating_duration_since(first_left));
+        let spent = self.history.as_ref().map_or(Duration::ZERO, |history| history.spent);
+        let seen = seen(&mut exchange, spent);
         exchange.conclude(&mut record);
         if ending.failure.is_some() {
             record.error = ending.failure;
@@ -174,7 +176,10 @@ impl JobState {
             record.time_total = Some(now.saturating_duration_since(history.first_left));
             history.tell(&mut record, past);
         }
-        record.verdict = expect::verdict(&record, policy.accept(&self.request));
+        if let Some(expect) = self.request.expect.as_ref().filter(|_| record.error.is_none()) {
+            record.failed = expect.judge(&record, seen);
+        }
+        record.verdict = expect::verdict(&record, |status| policy.accepts(&self.request, status));
         record.ok = record.verdict != Verdict::Failed;
         record
     }
@@ -245,6 +250,17 @@ impl JobState {
             record.url = redacted(&first.url);
         }
         record
+    }
+}
+
+/// What a judgement sees of the final exchange beside its record; its attempt had `spent` so much time before.
+fn seen(exchange: &mut Exchange, spent: Duration) -> Seen {
+    let kept = exchange.response.as_mut().and_then(|response| response.kept.take()).unwrap_or_default();
+    Seen {
+        unmet: kept.unmet,
+        certificate_expires: kept.certificate_expires,
+        attempt_time: spent + exchange.timing.total,
+        now: exchange.timestamp,
     }
 }
 

@@ -282,7 +282,10 @@ impl Cause {
     fn of(record: &Record) -> Self {
         match (&record.error, record.status) {
             (Some(error), _) => Self::Kind(error.kind),
-            (None, _) if !record.failed.is_empty() => Self::Expectation,
+            // A status that is not as expected says more than that something is not.
+            _ if !record.failed.is_empty() && !record.failed.iter().any(|failed| failed.starts_with("status ")) => {
+                Self::Expectation
+            }
             (None, Some(status)) => Self::Status(status),
             (None, None) => Self::Other,
         }

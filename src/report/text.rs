@@ -123,6 +123,12 @@ fn notes(record: &Record, style: &Style) -> Notes {
         full.push(error.to_string());
         brief.push(error.kind.to_string());
     }
+    full.extend(record.failed.iter().cloned());
+    match record.failed.as_slice() {
+        [] => {}
+        [only] => brief.push(only.clone()),
+        [first, others @ ..] => brief.push(format!("{first} (and {} more)", others.len())),
+    }
     if record.num_redirects > 0 {
         let redirects = plural(record.num_redirects.into(), "redirect");
         full.push(redirects.clone());

@@ -202,7 +202,7 @@ fn a_source_that_cannot_be_read_is_refused_by_name_before_anything_is_sent() {
         (directory.path().display().to_string(), "is a directory"),
         (file("le", &utf16(b"\xff\xfe")), "is UTF-16"),
         (file("be", &utf16(b"\xfe\xff")), "is UTF-16"),
-        (file("list.csv", b"url\n"), "table"),
+        (file("list.csv", b"link\n"), "has no column `url`"),
         (file("array", b"[\"http://a.test/\"]"), "JSON array"),
         (file("list.gz", b"http://a.test/\n"), "gzip"),
         ("-".to_owned(), "standard input is given twice"),

@@ -125,6 +125,7 @@ fn records_of_every_sort() -> Vec<Value> {
     let line =
         json!({"url": url("/text"), "id": {"any": ["thing", 1]}, "method": "POST", "body": {}, "team": "a", "n": null});
     all.extend(written(&[], line.to_string().as_bytes()));
+    all.extend(written(&["--expect", "body == x", &url("/text")], b""));
     all.extend(written(&["-m", "100ms", "--retry", "0", &url("/hang"), "http://127.0.0.2:9/"], b""));
     let directory = tempfile::tempdir().expect("a temporary directory");
     all.extend(written(&["--output-dir", directory.path().to_str().expect("UTF-8"), &url("/text")], b""));

@@ -38,9 +38,9 @@ Environment:
   GATHER_OPTION_NAME
           Each long option: --max-per-host is GATHER_MAX_PER_HOST. The command
           line wins, then the environment, then gather.toml. Flags take 1 or 0,
-          true or false; GATHER_HEADER, GATHER_REPORT, GATHER_RESOLVE and
-          GATHER_CONNECT_TO take one value a line. An empty variable is as good
-          as none, but for GATHER_PROXY and GATHER_NOPROXY.
+          true or false; GATHER_HEADER, GATHER_EXPECT, GATHER_REPORT,
+          GATHER_RESOLVE and GATHER_CONNECT_TO take one value a line. An empty
+          variable is as good as none, but for GATHER_PROXY and GATHER_NOPROXY.
   http_proxy, HTTPS_PROXY, ALL_PROXY, NO_PROXY
           As in curl; --proxy and --noproxy win.
   SSL_CERT_FILE, SSL_CERT_DIR
@@ -75,10 +75,15 @@ pub(crate) struct Args {
 
     /// How lines are read [default: by file name and first byte].
     ///
-    /// `text`: `URL` or `METHOD URL` on a line, `#` comments. `jsonl`: an object with `url` and, where needed, `method`,
-    /// `headers`, `body`, `body_base64`, `id`, `timeout`, `accept`, `retry`; other fields are carried into the record.
+    /// `text`: `URL` or `METHOD URL` on a line, then expectations (see --expect), `#` comments. `jsonl`: an object with `url`
+    /// and, where needed, `method`, `headers`, `body`, `body_base64`, `id`, `expect`, `timeout`, `accept`, `retry`; other
+    /// fields are carried into the record. `csv`, `tsv`: a table with the same names in its header.
     #[arg(long, value_name = "FORMAT", value_enum)]
     pub(crate) input_format: Option<InputFormatName>,
+
+    /// Column of a table that has the URLs [default: url].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) url_column: Option<String>,
 
     #[command(flatten)]
     pub(crate) fan_out: FanOut,
@@ -105,6 +110,8 @@ pub(crate) struct Args {
 pub(crate) enum InputFormatName {
     Text,
     Jsonl,
+    Csv,
+    Tsv,
 }
 
 impl From<InputFormatName> for InputFormat {
@@ -112,6 +119,8 @@ impl From<InputFormatName> for InputFormat {
         match name {
             InputFormatName::Text => Self::Text,
             InputFormatName::Jsonl => Self::Jsonl,
+            InputFormatName::Csv => Self::Csv,
+            InputFormatName::Tsv => Self::Tsv,
         }
     }
 }
@@ -139,7 +148,10 @@ mod tests {
     fn every_option_stands_under_a_heading_of_its_table() {
         for option in Args::command().get_opts() {
             let name = option.get_id().as_str();
-            assert!(option.get_help_heading().is_some() || name == "input_format", "--{name} has no heading");
+            assert!(
+                option.get_help_heading().is_some() || ["input_format", "url_column"].contains(&name),
+                "--{name} has no heading"
+            );
         }
     }
 }

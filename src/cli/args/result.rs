@@ -59,6 +59,14 @@ pub(crate) struct Results {
     #[arg(long, value_name = "RANGES", default_value = "200..=399")]
     pub(crate) accept: StatusSet,
 
+    /// What must hold for every line, as in `status == 200` or `time < 500ms`; may be repeated.
+    ///
+    /// `status`, `time`, `size`, `header NAME`, `body`, `jq FILTER` and `cert_days`, with `==`, `!=`, `<`, `<=`, `>`, `>=`,
+    /// `contains`, `not contains`, and `~` for a regular expression; `;` stands between several. It holds beside what a line
+    /// expects of itself; an expectation of the status replaces --accept. README.md has the whole language.
+    #[arg(long = "expect", value_name = "EXPR")]
+    pub(crate) expectations: Vec<String>,
+
     /// Stop at the first line that is not ok.
     #[arg(long, conflicts_with = "max_failures")]
     pub(crate) fail_early: bool,

@@ -11,9 +11,11 @@ mod talk;
 mod tests;
 
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use gather::engine::{Limits, Plan, WindowLimits};
-use gather::input::{InputOptions, Source};
+use gather::expect::Expectations;
+use gather::input::{InputOptions, Source, Variables};
 use gather::policy::{Policy, RedirectPolicy, RetryPolicy};
 
 use super::args::Args;
@@ -33,12 +35,18 @@ pub(crate) fn resolve(parsed: &Parsed, process: &Process) -> Result<Settings, Us
     let args = &parsed.args;
     let sources = sources(&args.sources, process)?;
     let mut stdin = StandardInput::unless(sources.contains(&Source::Stdin));
-    let request::Request { template, user_agent } = request::resolve(&args.request, &parsed.hosts, &mut stdin)?;
+    let request::Request { mut template, user_agent } = request::resolve(&args.request, &parsed.hosts, &mut stdin)?;
+    template.expect = expectations(&args.results.expectations)?;
     let output = output::resolve(&args.results, args.talk.color, process)?;
     Ok(Settings {
         checks: checks::resolve(&args.checks, output.path.is_none(), &sources, process)?,
         sources,
-        input: InputOptions { format: args.input_format.map(Into::into), template },
+        input: InputOptions {
+            format: args.input_format.map(Into::into),
+            url_column: args.url_column.clone(),
+            template,
+            variables: variables(process),
+        },
         fetch: fetch::resolve(args, user_agent, &output, process)?,
         plan: plan(args, &parsed.hosts),
         rules: Rules {
@@ -53,6 +61,22 @@ pub(crate) fn resolve(parsed: &Parsed, process: &Process) -> Result<Settings, Us
         log: talk::log(&args.talk, process)?,
         output,
     })
+}
+
+/// What is expected of every line, by all that is given.
+fn expectations(given: &[String]) -> Result<Option<Arc<Expectations>>, UsageError> {
+    let mut all = Expectations::default();
+    for text in given {
+        let parsed = text.parse::<Expectations>();
+        all.append(parsed.map_err(|error| UsageError(format!("--expect: {}", error.marked())))?);
+    }
+    Ok((!all.is_empty()).then(|| Arc::new(all)))
+}
+
+/// The environment, as far as it is text, for lists that name variables.
+fn variables(process: &Process) -> Variables {
+    let process = process.clone();
+    Variables::new(move |name| process.variable_or_empty(name)?.to_str().map(str::to_owned))
 }
 
 fn sources(given: &[Source], process: &Process) -> Result<Vec<Source>, UsageError> {

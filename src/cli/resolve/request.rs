@@ -46,6 +46,7 @@ pub(super) fn resolve(args: &args::Request, hosts: &Hosts, stdin: &mut StandardI
         host_headers,
         body,
         base_url: args.base_url.as_ref().map(|url| base_url(url.expose())).transpose()?,
+        expect: None,
     };
     let user_agent = match &args.user_agent {
         _ if given.taken_back.contains(&header::USER_AGENT) => String::new(),
