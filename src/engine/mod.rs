@@ -127,7 +127,9 @@ fn exchange<T: Transport>(
     });
     async move {
         let exchange = task.await.unwrap_or_else(|error| {
-            let failure = Failure::new(FailureKind::InternalError, format!("the exchange did not end: {error}"));
+            // What a panic says may quote the data that it came from, secrets among them.
+            let why = if error.is_panic() { "a part of this program panicked" } else { "it was given up" };
+            let failure = Failure::new(FailureKind::InternalError, format!("the exchange did not end: {why}"));
             Exchange::unsent(SystemTime::now(), failure)
         });
         (ticket.id, exchange)

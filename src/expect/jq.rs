@@ -157,7 +157,7 @@ impl Filter {
             wrong(at, format!("this is not a jq filter: {seen}"))
         };
         let tokens = Lexer::new(text).lex().map_err(|errors| not_jq(errors.first().map_or("", |error| error.1)))?;
-        let term = Parser::new(&tokens).parse(|parser| parser.term()).map_err(|errors| {
+        let term = Parser::new(&tokens).parse(Parser::term).map_err(|errors| {
             let place = errors.first().and_then(|(_, token)| token.as_ref().map(|token| token.0));
             not_jq(place.unwrap_or(&text[text.len()..]))
         })?;
@@ -364,7 +364,8 @@ fn compiled<'a>(term: Term<&'a str>, arena: &'a Arena) -> Result<jaq_core::Filte
         (name, _) => FUNCTIONS.contains(&name),
     };
     let defs = jaq_core::defs().chain(jaq_std::defs().filter(is_wanted)).chain(jaq_json::defs());
-    let defs = defs.map(|def| -> Def<&'a str> { def }).chain([Def { name: MAIN, args: Vec::new(), body: term }]);
+    let main: Def<&'a str> = Def { name: MAIN, args: Vec::new(), body: term };
+    let defs = defs.map(of_any_lifetime).chain([main]);
     let modules = Loader::new(defs).load(arena, File { code: MAIN, path: () }).map_err(|_| ("", "filter"))?;
     let json = jaq_json::funs().filter(|(name, ..)| *name != "contains");
     let funs = jaq_core::funs().chain(jaq_std::base_funs()).chain(json);
@@ -372,6 +373,11 @@ fn compiled<'a>(term: Term<&'a str>, arena: &'a Arena) -> Result<jaq_core::Filte
         let first = errors.into_iter().flat_map(|(_, errors)| errors).next();
         first.map_or(("", "name"), |(name, undefined)| (name, undefined.as_str()))
     })
+}
+
+/// Definitions of the library beside those of a user, whose text lives shorter.
+fn of_any_lifetime<'a>(def: Def<&'static str>) -> Def<&'a str> {
+    def
 }
 
 /// The filters of our own: meters, and what stands in for a filter that takes too long.
@@ -425,7 +431,7 @@ fn own() -> [native::Fun<Data>; 5] {
                 native::unary(cv, |value, expected| match (&value, &expected) {
                     (Val::TStr(text), Val::TStr(expected)) => {
                         let expected = String::from_utf8_lossy(expected);
-                        let found = pattern(&expected).map_err(|message| Error::str(message))?;
+                        let found = pattern(&expected).map_err(Error::str)?;
                         Ok(Val::Bool(found.is_match(text)))
                     }
                     _ => Err(Error::str("`test` is for texts")),

@@ -103,7 +103,7 @@ fn header_seen(test: &TextTest, headers: Option<&Headers>, name: &http::HeaderNa
 
 fn body_seen(test: &TextTest, body: &Body) -> Option<String> {
     let bytes = match body {
-        Body::Text(text) => text.as_bytes(),
+        Body::Text(content) => content.as_bytes(),
         Body::Binary(bytes) => bytes,
         Body::Discarded => b"",
         Body::File(_) => return Some(TOO_LARGE.to_owned()),
@@ -113,7 +113,7 @@ fn body_seen(test: &TextTest, body: &Body) -> Option<String> {
     }
     Some(match body {
         _ if bytes.is_empty() => "it was empty".to_owned(),
-        Body::Text(text) => format!("it was {}", quoted(text)),
+        Body::Text(content) => format!("it was {}", quoted(content)),
         _ => format!("it was {} bytes that are no text", bytes.len()),
     })
 }

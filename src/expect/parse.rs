@@ -148,8 +148,8 @@ impl<'a> Parser<'a> {
             Test::Is => TextTestKind::Is(self.string(false)?.0.into()),
             Test::Contains => TextTestKind::Contains(self.string(false)?.0.into()),
             Test::Matches => {
-                let (text, place) = self.string(true)?;
-                TextTestKind::Matches(pattern(&text).map_err(|message| self.wrong(place, message))?)
+                let (written, place) = self.string(true)?;
+                TextTestKind::Matches(pattern(&written).map_err(|message| self.wrong(place, message))?)
             }
         };
         Ok(TextTest { kind, negated })
@@ -176,13 +176,12 @@ impl<'a> Parser<'a> {
         if is_pattern || quote == '\'' {
             return Ok((inside.to_owned(), start + 1..start + end));
         }
-        match serde_json::from_str(&format!("\"{}\"", inside.replace('\t', "\\t"))) {
-            Ok(text) => Ok((text, start + 1..start + end)),
-            Err(_) => {
-                let message = "a backslash in quotes begins an escape of JSON, such as `\\n` or `\\\\`; between ' all is as it is";
-                Err(self.wrong(start..self.at, message))
-            }
-        }
+        let Ok(text) = serde_json::from_str(&format!("\"{}\"", inside.replace('\t', "\\t"))) else {
+            let message =
+                "a backslash in quotes begins an escape of JSON, such as `\\n` or `\\\\`; between ' all is as it is";
+            return Err(self.wrong(start..self.at, message));
+        };
+        Ok((text, start + 1..start + end))
     }
 
     /// What stands up to the next `;`, made into a value.

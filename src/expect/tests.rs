@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderValue};
 use proptest::prelude::*;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::*;
 use crate::model::{Body, Headers, Judge, Needs, Response, Seen};
@@ -172,7 +173,6 @@ fn a_mistake_in_a_long_or_wide_text_is_shown_with_its_surroundings_alone() {
     let marked = marked(&text);
     let lines: Vec<_> = marked.lines().collect();
     let column = lines[2].find('^').expect("a mark");
-    use unicode_width::UnicodeWidthStr as _;
     let before = lines[1].split("tiem").next().expect("what is before");
     assert_eq!((before.width(), lines[1].starts_with("  …")), (column, true), "{marked}");
     assert!(lines[1].chars().count() < 200);
@@ -226,7 +226,7 @@ fn what_multiplies_is_given_up_and_the_stack_holds() {
         assert_eq!(seen.len(), 1, "{filter} held");
         assert!(seen[0].ends_with("given up") || seen[0].ends_with("false"), "{filter}: {seen:?}");
     }
-    assert!(failed_of(r#"jq .[0] | tostring * 1000000000"#, body())[0].contains("are for numbers here"));
+    assert!(failed_of("jq .[0] | tostring * 1000000000", body())[0].contains("are for numbers here"));
     let deep = format!("jq {}", "if ".repeat(340));
     assert!(deep.parse::<Expectations>().is_err());
     let nested = Body::Text("[".repeat(120) + &"]".repeat(120));
@@ -251,6 +251,7 @@ fn only_expectations_of_the_status_decide_which_are_accepted() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn no_text_makes_the_parser_panic_and_every_error_is_safe_to_print(
         subject in proptest::sample::select(vec!["", "status ", "header ", "body ~ ", "body == ", "jq ", "jq .a|", "time<"]),

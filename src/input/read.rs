@@ -101,7 +101,7 @@ impl<'a> Parser<'a> {
         let (number, mut job) = match (form, line) {
             (Form::Table(table), Line::Whole(_)) => match table.take(number, start, &self.source, self.defaults)? {
                 Row::Open => return Ok(None),
-                Row::Job(start, job) => (start, job),
+                Row::Job(start, job) => (start, *job),
             },
             (Form::Table(table), Line::TooLong { .. }) => {
                 if table.has_column(&[]).is_none() {
@@ -170,12 +170,11 @@ impl<'a> Parser<'a> {
             let goes_on = matches!(&self.form, Some(Form::Table(table)) if table.is_open());
             return Ok(goes_on.then_some(start));
         }
-        let form = match &self.form {
-            Some(form) => form,
-            None => {
-                let format = self.hint.settle(trimmed, &self.source, self.defaults.url_column())?;
-                self.form.insert(format.into())
-            }
+        let form = if let Some(form) = &self.form {
+            form
+        } else {
+            let format = self.hint.settle(trimmed, &self.source, self.defaults.url_column())?;
+            self.form.insert(format.into())
         };
         let is_comment = matches!(form, Form::Text) && text::is_comment(start);
         Ok((!is_comment).then_some(start))

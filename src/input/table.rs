@@ -43,7 +43,7 @@ pub(super) enum Row {
     /// Nothing yet: it is the header, or its record goes on.
     Open,
     /// The job of the record that began on this line.
-    Job(u64, Job),
+    Job(u64, Box<Job>),
 }
 
 impl Table {
@@ -88,7 +88,7 @@ impl Table {
                 ReadRecordResult::InputEmpty | ReadRecordResult::End => {}
                 ReadRecordResult::Record => return self.record(start, source, defaults),
                 ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
-                    return Ok(Row::Job(start, self.too_long()));
+                    return Ok(Row::Job(start, Box::new(self.too_long())));
                 }
             }
         }
@@ -149,7 +149,7 @@ impl Table {
             Some(columns) => {
                 let job = job(columns, &values, defaults)
                     .unwrap_or_else(|failure| bad(kept_bytes(self.first_line.trim_ascii()), failure));
-                Ok(Row::Job(start, job))
+                Ok(Row::Job(start, Box::new(job)))
             }
         };
         debug_assert!(length <= text.len());
@@ -175,9 +175,9 @@ impl Table {
             )));
         }
         // Where another column has the URLs, that called `url` is one like any other.
-        let columns = names.iter().map(|&name| match name == url_column {
-            true => Column { field: "url".to_owned(), is_carried: false },
-            false => Column { field: name.to_owned(), is_carried: name == "url" },
+        let columns = names.iter().map(|&name| {
+            let field = if name == url_column { "url" } else { name };
+            Column { field: field.to_owned(), is_carried: name == "url" && name != url_column }
         });
         self.columns = Some(columns.collect());
         Ok(())

@@ -20,7 +20,7 @@ fn columns_mean_what_the_fields_of_jsonl_do_and_others_are_carried() {
     let table = format!(
         "\u{feff}id,url,method,body,headers,team,note\r\n1,{url},put,\"x\r\ny\",\"{{\"\"x-a\"\": \"\"1\"\"}}\",a,\"b, \"\"c\"\"\"\r\n\r\n2,{url},,,,,\r\n"
     );
-    let records = written(&[], &table, 0);
+    let records = written(&["-c", "1"], &table, 0);
     let seen: Vec<_> =
         records.iter().map(|record| (&record["line"], &record["id"], &record["method"], &record["input"])).collect();
     assert_eq!(
