@@ -19,6 +19,7 @@ use std::time::{Duration, SystemTime};
 
 use futures::{Stream, StreamExt};
 use tokio::sync::Semaphore;
+use tokio::task::JoinError;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::AbortOnDropHandle;
@@ -150,7 +151,16 @@ async fn looked_at(exchange: impl Future<Output = Exchange>, judge: Arc<dyn Judg
             drop(turn);
             response
         });
-        response = looked.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        response = match looked.await.map_err(JoinError::try_into_panic) {
+            Ok(response) => response,
+            Err(Ok(panic)) => std::panic::resume_unwind(panic),
+            // The program is about to end.
+            Err(Err(_)) => {
+                let message = "the run ended before the body was looked at";
+                exchange.failure = Some(Failure::new(FailureKind::Canceled, message));
+                return exchange;
+            }
+        };
     }
     exchange.response = Some(response);
     exchange
