@@ -17,9 +17,6 @@ const GITLAB: &str = include_str!("../../../examples/ci/gitlab.yml");
 const CRONJOB: &str = include_str!("../../../examples/ci/cronjob.yml");
 const PRE_COMMIT: &str = include_str!("../../../examples/ci/pre-commit.yml");
 
-/// Options of expectations, verdicts and reports.
-const OF_CHECKS: [&str; 5] = ["baseline", "expect", "flaky", "report", "summary"];
-
 /// Options of other programs that the scripts call.
 const OF_OTHERS: [&str; 6] = ["locked", "root", "path", "arg", "hook-stage", "quiet"];
 
@@ -27,7 +24,7 @@ const OF_OTHERS: [&str; 6] = ["locked", "root", "path", "arg", "hook-stage", "qu
 fn options() -> BTreeSet<String> {
     let output = gather().arg("--help").assert().code(0);
     let help = String::from_utf8_lossy(&output.get_output().stdout).into_owned();
-    named_in(&help).chain(OF_CHECKS.map(str::to_owned)).collect()
+    named_in(&help).collect()
 }
 
 /// All words that begin with `--` and a letter, without the dashes.
@@ -158,7 +155,7 @@ fn the_action_passes_words_on_whole_and_tells_the_counts() {
     let at = |name: &str| directory.path().join(name).display().to_string();
     // In place of the program: tells its words, and writes what --summary asks for.
     let stand_in = "#!/usr/bin/env bash\nprintf '%s\\n' \"$@\" > \"$RUNNER_TEMP/words\"\n\
-        echo '{\"total\": 3, \"ok\": 1, \"flaky\": 1, \"failed\": 1}' > \"$RUNNER_TEMP/gather-summary.json\"\nexit 1\n";
+        echo '{\"lines\": 3, \"ok\": 1, \"flaky\": 1, \"failed\": 1}' > \"$RUNNER_TEMP/gather-summary.json\"\nexit 1\n";
     std::fs::write(at("program"), stand_in).expect("written");
     std::fs::write(at("script"), format!("set -eo pipefail\n{}", step.run)).expect("written");
     if Command::new("jq").arg("--version").output().is_err() {
@@ -180,7 +177,7 @@ fn the_action_passes_words_on_whole_and_tells_the_counts() {
     assert!(words.ends_with(end), "{words}");
     assert!(!directory.path().join("ran").exists(), "an input was run");
     let outputs = std::fs::read_to_string(at("outputs")).expect("outputs");
-    assert_eq!(outputs, "exit-code=1\ntotal=3\nok=1\nflaky=1\nfailed=1\nknown=0\nfixed=0\n");
+    assert_eq!(outputs, "exit-code=1\nlines=3\nok=1\nflaky=1\nfailed=1\nknown=0\nfixed=0\n");
 }
 
 #[test]
