@@ -1,8 +1,8 @@
 //! URLs as they may be shown: credentials and secret parameters are covered. What is sent stays whole.
 //!
 //! The only place that decides what in a URL is secret. Covered are userinfo, and in path, query and fragment the values of
-//! parameters whose names say that they sign or hold a secret (see `parameters`). It covers rather too much than too
-//! little, and what has nothing to cover comes back byte for byte.
+//! parameters whose names say that they sign or hold a secret, and encoded URLs that have either (see `parameters`). It
+//! covers rather too much than too little, and what has nothing to cover comes back byte for byte.
 
 mod parameters;
 #[cfg(test)]
@@ -14,7 +14,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use super::Headers;
-use parameters::{Part, cover_parameters};
+use parameters::{Part, cover_encoded, cover_parameters};
 
 /// What stands in place of a secret.
 const COVER: &str = "***";
@@ -82,7 +82,7 @@ fn cover(text: &str, depth: usize) -> Cow<'_, str> {
     if memchr::memchr3(b'@', b'=', b'%', text.as_bytes()).is_none() {
         return Cow::Borrowed(text);
     }
-    match cover_userinfo(text) {
+    let shown = match cover_userinfo(text) {
         Cow::Borrowed(text) => cover_parameters(text, Part::Path, depth),
         Cow::Owned(shown) => {
             // Where a delimiter went with the userinfo, nobody knows which part comes after it.
@@ -90,6 +90,10 @@ fn cover(text: &str, depth: usize) -> Cow<'_, str> {
             let part = if count(&shown) == count(text) { Part::Path } else { Part::Fragment };
             Cow::Owned(cover_parameters(&shown, part, depth).into_owned())
         }
+    };
+    match shown {
+        Cow::Borrowed(text) => cover_encoded(text, depth),
+        Cow::Owned(shown) => Cow::Owned(cover_encoded(&shown, depth).into_owned()),
     }
 }
 

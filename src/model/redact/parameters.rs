@@ -105,6 +105,31 @@ pub(super) fn cover_parameters(text: &str, mut part: Part, depth: usize) -> Cow<
     Cow::Owned(shown)
 }
 
+/// Covers encoded URLs that are no parameter's value but a whole segment or query, if they have a secret in them: many a
+/// proxy and cache is asked for `/fetch/https%3A%2F%2Fuser%3Apassword%40host`.
+pub(super) fn cover_encoded(text: &str, depth: usize) -> Cow<'_, str> {
+    let ends_piece = |c: char| c == '/' || NAME_STARTS.contains(&c);
+    let slashes = ["2f", "2F", "5c", "5C"];
+    // Without slashes it is no URL, but such as `image%3Atag%40digest`.
+    let is_url = |piece: &str| !piece.contains('=') && slashes.iter().any(|&slash| piece.contains(slash));
+    let mut shown = String::new();
+    let (mut done, mut start) = (0, 0);
+    for piece in text.split(ends_piece) {
+        let end = start + piece.len();
+        if is_url(piece) && hides_secret(piece, depth) {
+            shown.push_str(&text[done..start]);
+            shown.push_str(COVER);
+            done = end;
+        }
+        start = end + 1;
+    }
+    if done == 0 {
+        return Cow::Borrowed(text);
+    }
+    shown.push_str(&text[done..]);
+    Cow::Owned(shown)
+}
+
 /// The part of a URL that a parameter is in.
 #[derive(Clone, Copy)]
 pub(super) enum Part {

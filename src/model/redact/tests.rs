@@ -62,8 +62,25 @@ fn secret_parameters_are_covered_however_they_are_spelt() {
 }
 
 #[test]
+fn encoded_urls_with_a_secret_are_covered_without_a_name_too() {
+    for (text, shown) in [
+        ("http://h/fetch/https%3A%2F%2Fu%3Ap%40i/x", "http://h/fetch/***/x"),
+        ("http://h/fetch/https%3a%5c%5cu%3ap%40i", "http://h/fetch/***"),
+        ("http://h/fetch/https%253A%252F%252Fu%253Ap%2540i", "http://h/fetch/***"),
+        ("http://h/https%3A%2F%2Fi%2F%3Ftoken%3Ds?a", "http://h/***?a"),
+        ("http://h/?https%3A%2F%2Fu%3Ap%40i&a", "http://h/?***&a"),
+        ("http://h/#https%3A%2F%2Fi%2F%3Ftoken%3Ds", "http://h/#***"),
+        ("http://u:p@h/https%3A%2F%2Fu%3Ap%40i?key=s", "http://***@h/***?key=***"),
+    ] {
+        assert_eq!(redact(text), shown, "of {text}");
+    }
+}
+
+#[test]
 fn what_has_no_secret_is_not_even_copied() {
     for text in [
+        "http://h/fetch/https%3A%2F%2Fi%2F%3Fq%3Dx/a%2Fb%40c",
+        "http://h/image%3Atag%40sha256%3Aabc/@scope%2Fname",
         "http://h/",
         "http://h:80/a@b",
         "http://[::1]/a@b",
