@@ -1,13 +1,15 @@
 //! Whether a response leads to another request, and which (RFC 9110, section 15.4; Fetch standard, HTTP-redirect fetch).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
+use percent_encoding::{AsciiSet, percent_encode};
 use url::Url;
 
 use super::JobState;
-use crate::model::{Exchange, Failure, FailureKind, Headers, Origin, Request, redact, redacted};
+use crate::model::{Exchange, Failure, FailureKind, Origin, Request, redact, redacted};
 
 /// How redirects are followed.
 #[derive(Debug, Clone)]
@@ -77,7 +79,7 @@ fn location(headers: &HeaderMap, base: &Url) -> Option<Result<Url, Failure>> {
     if values.any(|other| other != first) {
         return invalid("the response has several Location fields that disagree".to_owned());
     }
-    let text = Headers::text(first);
+    let text = location_text(first);
     if text.trim().is_empty() {
         return invalid("the Location is empty".to_owned());
     }
@@ -95,6 +97,15 @@ fn location(headers: &HeaderMap, base: &Url) -> Option<Result<Url, Failure>> {
             }
             Some(Ok(url))
         }
+    }
+}
+
+/// The text of a Location. Bytes that are no UTF-8 are percent-encoded as they are, as curl and browsers do: read as ISO-8859-1
+/// they would be encoded as other bytes, and name another resource.
+fn location_text(value: &HeaderValue) -> Cow<'_, str> {
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(percent_encode(value.as_bytes(), &AsciiSet::EMPTY).to_string()),
     }
 }
 
@@ -194,7 +205,7 @@ mod tests {
     fn answer(status: u16, locations: &[&str]) -> Exchange {
         let mut headers = HeaderMap::new();
         for location in locations {
-            let value = http::HeaderValue::from_bytes(location.as_bytes()).expect("a legal value");
+            let value = HeaderValue::from_bytes(location.as_bytes()).expect("a legal value");
             headers.append(header::LOCATION, value);
         }
         Exchange {
@@ -320,6 +331,15 @@ mod tests {
                 other => panic!("{location}: {other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn bytes_of_a_location_that_are_no_utf_8_are_asked_for_as_they_are() {
+        let mut exchange = answer(302, &[]);
+        let location = HeaderValue::from_bytes(b"/caf\xe9?\xff=%20").expect("a legal value");
+        exchange.response.as_mut().expect("it answers").headers.insert(header::LOCATION, location);
+        let request = followed(&job("GET", "http://a.example/"), &exchange);
+        assert_eq!(request.url.as_str(), "http://a.example/caf%E9?%FF=%20");
     }
 
     #[test]
