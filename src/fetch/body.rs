@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Version, header};
 use http_body::Body as _;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
@@ -24,17 +24,28 @@ const MOST_RESERVED: u64 = 1 << 20;
 /// Most bytes of a body that goes to a file or nowhere which are kept beside that, to be looked at.
 const MOST_KEPT: usize = 10 << 20;
 
-/// The bytes of a coded body as they come, for the decoders to read. Errors are [`reqwest::Error`]s.
+/// The bytes of a coded body as they come, for the decoders to read. Errors are [`reqwest::Error`]s, or of [`check_end`].
 pub(super) struct Wire {
     body: reqwest::Body,
+    version: Version,
     chunk: Bytes,
 }
 
 impl Wire {
     /// The body of `response`.
     pub(super) fn new(response: reqwest::Response) -> Self {
-        Self { body: http::Response::from(response).into_body(), chunk: Bytes::new() }
+        let version = response.version();
+        Self { body: http::Response::from(response).into_body(), version, chunk: Bytes::new() }
     }
+}
+
+/// Fails if a body that gives no more is not whole. The HTTP client takes a stream of HTTP/2 that was reset with `NO_ERROR`
+/// for one that has ended, as it is if the server had sent all before (RFC 9113, section 8.1).
+pub(super) fn check_end(body: &reqwest::Body, version: Version) -> io::Result<()> {
+    if version == Version::HTTP_2 && !body.is_end_stream() {
+        return Err(io::Error::new(io::ErrorKind::ConnectionReset, "the stream was reset before its end"));
+    }
+    Ok(())
 }
 
 impl AsyncBufRead for Wire {
@@ -46,7 +57,10 @@ impl AsyncBufRead for Wire {
             let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
             coop.made_progress();
             match frame {
-                None => break,
+                None => {
+                    check_end(&this.body, this.version)?;
+                    break;
+                }
                 Some(Err(error)) => return Poll::Ready(Err(io::Error::other(error))),
                 Some(Ok(frame)) => {
                     if let Ok(chunk) = frame.into_data() {

@@ -9,7 +9,7 @@ use tokio::io::AsyncReadExt as _;
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 
-use super::body::{Intake, Refused, Sink, Wire};
+use super::body::{Intake, Refused, Sink, Wire, check_end};
 use super::classify;
 use super::connect::Probe;
 use super::decode::{Codings, Undecodable};
@@ -165,7 +165,8 @@ impl Talk<'_> {
             intake.expect(length)?;
         }
         loop {
-            match limits.guard(head.chunk()).await {
+            let next = limits.guard(head.chunk()).await;
+            match next {
                 Ok(Ok(Some(chunk))) => {
                     Probe::hear(chunk.len());
                     intake.take(&chunk)?;
@@ -173,7 +174,11 @@ impl Talk<'_> {
                         intake.relieve().await?;
                     }
                 }
-                Ok(Ok(None)) => return Ok(()),
+                Ok(Ok(None)) => {
+                    let version = head.version();
+                    let end = check_end(&http::Response::from(head).into_body(), version);
+                    return end.map_err(|error| classify::failure(&error, &self.scene(None, true)).into());
+                }
                 Ok(Err(error)) => {
                     return Err(classify::failure(&error.without_url(), &self.scene(None, true)).into());
                 }

@@ -127,6 +127,20 @@ fn ends_of_streams() -> Vec<Case> {
         ),
         case("RST before the head: a code that is none", |stream| [reset(stream, 0xffff_ffff)], fails("h2_protocol")),
         case("RST mid-body: CANCEL", move |stream| [begun(stream), reset(stream, code::CANCEL)], fails("reset")),
+        case("RST mid-body: NO_ERROR", move |stream| [begun(stream), reset(stream, code::NO_ERROR)], fails("reset")),
+        case(
+            "RST instead of a body: NO_ERROR",
+            |stream| [head(flag::END_HEADERS, stream, &[]), reset(stream, code::NO_ERROR)],
+            fails("reset"),
+        ),
+        case(
+            "RST mid-body, coded: NO_ERROR",
+            |stream| {
+                let coded = head(flag::END_HEADERS, stream, &[("content-encoding", "br")]);
+                [coded, data(flag::NONE, stream, b"\x0b\x02\x80hello\x03"), reset(stream, code::NO_ERROR)]
+            },
+            fails("reset"),
+        ),
         case(
             "RST mid-body: INTERNAL_ERROR",
             move |stream| [begun(stream), reset(stream, code::INTERNAL_ERROR)],
