@@ -146,19 +146,15 @@ fn of_a_thousand_lines_the_thirty_broken_ones_are_in_every_report_once_and_no_ot
     });
     // The 30 broken lines are every 33rd, each in one of ten ways.
     let broken = |line: usize| line.is_multiple_of(33) && line < 33 * 30;
-    let text = |line: usize| match line / 33 % 10 {
-        _ if !broken(line) => server.url(&format!("/good/{line}")),
-        9 => format!("ftp://h.test/bad9/{line}"),
-        way => server.url(&format!("/bad{way}/{line}")),
-    };
-    let list = list((0..1000).map(|line| text(line) + "\n").collect::<String>());
+    let list = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/endpoints.txt");
     let reports = Reports::new();
     let path = |kind: &str| format!("{kind}={}", reports.path(kind));
     let output = gather()
         .args(["--retry", "0", "-q", "--max-per-host", "0", "--summary", &reports.path("summary")])
         .args(["--report", &path("junit"), "--report", &path("tap"), "--report", &path("markdown")])
         .args(["--report", &path("github"), "--report", &path("html")])
-        .arg(list.path())
+        .args(["--base-url", &server.url("/")])
+        .arg(&list)
         .assert()
         .code(1);
     assert_eq!(records(&output.get_output().stdout).len(), 1000);
@@ -180,10 +176,10 @@ fn of_a_thousand_lines_the_thirty_broken_ones_are_in_every_report_once_and_no_ot
     };
     assert_eq!(numbers("tap", "not ok ", " - "), expected);
     assert_eq!(numbers("tap", "ok ", " - ").len(), 970);
-    let place = format!("| ❌ failed | {}:", string(list.path()));
+    let place = format!("| ❌ failed | {}:", string(&list));
     assert_eq!(numbers("markdown", &place, " |"), expected);
     assert_eq!(reports.text("markdown").matches("/good/").count(), 0);
-    let place = format!("::error file={},line=", string(list.path()));
+    let place = format!("::error file={},line=", string(&list));
     assert_eq!(numbers("github", &place, ","), expected[..10]);
     assert!(reports.text("github").ends_with("… and 20 more that failed\n"));
     let page = reports.text("html");
@@ -193,6 +189,33 @@ fn of_a_thousand_lines_the_thirty_broken_ones_are_in_every_report_once_and_no_ot
     assert_eq!(lines, expected.iter().map(|&line| line as u64).collect::<Vec<_>>());
     let summary: Value = serde_json::from_str(&reports.text("summary")).expect("JSON");
     assert_eq!((&summary["ok"], &summary["failed"]), (&json!(970), &json!(30)));
+}
+
+#[test]
+fn endpoints_that_fail_once_are_flaky_and_the_run_is_green() {
+    const FLAKY: [&str; 5] = ["/good/100", "/good/300", "/good/500", "/good/700", "/good/900"];
+    let server = Server::start(|request| match request.nth {
+        1 if FLAKY.contains(&request.target.as_str()) => Reply::status(503),
+        _ => Reply::ok("hello"),
+    });
+    let endpoints = include_str!("../../fixtures/endpoints.txt").lines().filter(|line| line.starts_with("/good/"));
+    let list = list(endpoints.collect::<Vec<_>>().join("\n"));
+    for flaky in [5, 0] {
+        let reports = Reports::new();
+        let junit = format!("junit={}", reports.path("junit"));
+        gather()
+            .args(["-q", "--max-per-host", "0", "--report", &junit, "--summary", &reports.path("summary")])
+            .args(["--base-url", &server.url("/")])
+            .arg(list.path())
+            .assert()
+            .code(0);
+        let summary: Value = serde_json::from_str(&reports.text("summary")).expect("JSON");
+        assert_eq!(
+            (&summary["flaky"], &summary["failed"], &summary["exit_code"]),
+            (&json!(flaky), &json!(0), &json!(0))
+        );
+        assert_eq!(reports.text("junit").matches("<flakyFailure").count(), flaky);
+    }
 }
 
 #[test]
