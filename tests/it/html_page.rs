@@ -175,6 +175,20 @@ fn lines_are_filtered_by_the_address_by_buttons_and_by_words() {
 }
 
 #[test]
+fn lines_of_a_relative_list_count_for_the_host_that_they_were_sent_to() {
+    let relative = |index| Record {
+        url: format!("/item/{index}"),
+        url_effective: Some(format!("http://api.example:8080/item/{index}")),
+        ..line(index, "")
+    };
+    let Some(mut tab) = Tab::of(&[relative(1), relative(2), relative(7)]) else { return };
+    assert_eq!(tab.text("#hosts tbody th"), "api.example:8080");
+    tab.open("#host=api.example:8080");
+    assert_eq!(tab.lines(), [2, 3, 8]);
+    tab.assert_quiet();
+}
+
+#[test]
 fn a_line_is_found_and_opened_with_the_keys_alone() {
     let Some(mut tab) = Tab::of(&run()) else { return };
     tab.browser.evaluate("document.querySelector('#list').focus()");

@@ -29,6 +29,8 @@ function readLines(rows) {
       ...splitUrl(url, failure),
     };
     read.exchanges = readExchanges(exchanges, read);
+    // A relative line has the host that it was sent to.
+    if (read.host === "" && read.exchanges.length > 0) read.host = splitUrl(read.exchanges[0].url, failure).host;
     read.retries = read.exchanges.filter((exchange) => exchange.cause === 2).length;
     read.redirects = read.exchanges.filter((exchange) => exchange.cause === 1).length;
     read.reason = reason(read);
