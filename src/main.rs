@@ -9,11 +9,6 @@ use std::time::Duration;
 use app::Outcome;
 use gather::report::Screen;
 
-/// Thousands of connections are opened by tasks that move between threads; the system's allocator grows and locks an arena
-/// for each thread meanwhile, which costs a quarter of the time that a new connection takes.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// How long what was given up has to end by itself.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 
