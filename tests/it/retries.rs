@@ -125,13 +125,11 @@ fn a_post_that_was_certainly_not_sent_is_tried_again() {
 
 #[test]
 fn what_will_not_pass_is_not_tried_again() {
-    let server = Server::start(|request| match request.target.as_str() {
-        "/404" => Reply::status(404),
-        _ => Reply::raw("SSH-2.0-OpenSSH_9.2\r\n"),
-    });
-    let records = run(&[], &[server.url("/404"), server.url("/ssh")]);
+    // Two origins: on a connection that a line before it has used, the odd answer might be that line's, and is asked for anew.
+    let servers = [Server::start(|_| Reply::status(404)), Server::start(|_| Reply::raw("SSH-2.0-OpenSSH_9.2\r\n"))];
+    let records = run(&[], &servers.each_ref().map(|server| server.url("/")));
     assert!(records.iter().all(|record| record.get("retry_stopped_by").is_none() && record.get("attempts").is_none()));
-    assert_eq!(server.log().requests().len(), 2);
+    assert_eq!(servers.map(|server| server.log().requests().len()), [1, 1]);
 }
 
 #[test]
