@@ -9,7 +9,7 @@ use super::{NO_URL, Outcome, fail};
 use crate::cli::{GivenOption, Rules};
 use futures::{FutureExt as _, StreamExt as _};
 use gather::input::{Input, Jobs};
-use gather::model::{Headers, Job, Request, redact_each, redacted};
+use gather::model::{COVER, Headers, Job, Request, redact_each, redacted};
 use gather::report::{Screen, escape};
 
 /// The widest option that the others are aligned with.
@@ -73,7 +73,7 @@ fn described(request: &Request) -> String {
     let mut text = format!("{} {}", request.method, redacted(&request.url));
     let mut separator = "  ";
     for (name, value) in request.headers.iter() {
-        let value = if value.is_sensitive() { "***".into() } else { Headers::text(value) };
+        let value = if value.is_sensitive() { COVER.into() } else { Headers::text(value) };
         write!(text, "{separator}{name}: {value}").expect("a string takes every write");
         separator = ", ";
     }

@@ -4,15 +4,12 @@ use std::any::TypeId;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
-use gather::model::{Secret, redact};
+use gather::model::{COVER, Secret, redact};
 
 use super::stand_in::{Kind, StandIn, options};
 
 /// The place of what is no stand-in.
 const COMMAND_LINE: &str = "on the command line";
-
-/// What stands in place of a secret.
-const COVER: &str = "***";
 
 /// An option that is set.
 #[derive(Debug, Clone, PartialEq, Eq)]

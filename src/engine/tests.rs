@@ -6,15 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use futures::{FutureExt, StreamExt};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, header};
 use proptest::prelude::*;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Order, Plan, Records, WindowLimits, run};
 use crate::model::{
-    BadLine, Body, Call, Exchange, Failure, FailureKind, Job, Origin, Record, Response, RetryStop, Timing, Transport,
-    Verdict,
+    BadLine, Call, Exchange, Failure, FailureKind, Job, Origin, Record, Response, RetryStop, Timing, Transport, Verdict,
 };
 
 mod limits;
@@ -175,16 +174,7 @@ fn response(status: u16, field: Option<(header::HeaderName, String)>) -> Respons
     if let Some((name, value)) = field {
         headers.insert(name, HeaderValue::from_str(&value).expect("a legal value"));
     }
-    Response {
-        status: StatusCode::from_u16(status).expect("a status"),
-        version: http::Version::HTTP_11,
-        headers,
-        body: Body::Discarded,
-        size_download: 0,
-        size_decoded: 0,
-        sha256: None,
-        kept: None,
-    }
+    Exchange::answered(status, headers).response.expect("it is answered")
 }
 
 fn count(n: usize) -> NonZeroUsize {

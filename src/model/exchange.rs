@@ -77,6 +77,29 @@ impl Exchange {
         }
     }
 
+    /// A whole response without a body, for what only looks at heads.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn answered(status: u16, headers: HeaderMap) -> Self {
+        let response = Response {
+            status: StatusCode::from_u16(status).expect("a status"),
+            version: Version::HTTP_11,
+            headers,
+            body: Body::Discarded,
+            size_download: 0,
+            size_decoded: 0,
+            sha256: None,
+            kept: None,
+        };
+        Self {
+            timestamp: SystemTime::UNIX_EPOCH,
+            timing: Timing::default(),
+            remote_ip: None,
+            in_connect: false,
+            response: Some(response),
+            failure: None,
+        }
+    }
+
     /// The status of the response, if one came.
     pub fn status(&self) -> Option<StatusCode> {
         self.response.as_ref().map(|response| response.status)

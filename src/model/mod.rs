@@ -13,6 +13,8 @@ mod job;
 mod judge;
 mod origin;
 mod per_host;
+#[cfg(test)]
+pub(crate) mod published;
 mod record;
 mod redact;
 mod request;
@@ -31,7 +33,7 @@ pub use judge::{Judge, Kept, Needs, Seen, Unmet};
 pub use origin::Origin;
 pub use per_host::{HostName, ParseHostNameError, PerHost};
 pub use record::{ExchangeRecord, Field, FlakyRule, Record, RetryStop, Standing, Value, Verdict};
-pub use redact::{redact, redact_each, redacted};
+pub use redact::{COVER, redact, redact_each, redacted};
 pub use request::{Overrides, Request};
 pub use secret::Secret;
 pub use status::{ParseStatusSetError, StatusSet};

@@ -1,13 +1,13 @@
 //! What must hold for any response head and any address.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use url::Url;
 
 use super::{JobState, Next, Outcome, Policy, special_purpose, wait_asked_for};
-use crate::model::{Body, Exchange, Job, Response, is_unsafe};
+use crate::model::{Exchange, Job, is_unsafe};
 
 /// The wait that a server asks for is read without a panic, and a number of seconds is taken as it is.
 pub fn retry_after(bytes: &[u8]) {
@@ -18,7 +18,7 @@ pub fn retry_after(bytes: &[u8]) {
         headers.insert(field, value.clone());
         headers.insert("x-ratelimit-remaining", HeaderValue::from_static("0"));
         headers.insert(header::DATE, HeaderValue::from_static("Fri, 20 Nov 2026 12:00:00 GMT"));
-        let wait = wait_asked_for(&exchange(status, headers));
+        let wait = wait_asked_for(&Exchange::answered(status, headers));
         let seconds = value.to_str().ok().and_then(|text| text.trim().parse::<u32>().ok());
         if let Some(seconds) = seconds.filter(|&seconds| seconds < 1_000_000_000)
             && bytes.trim_ascii().iter().all(u8::is_ascii_digit)
@@ -32,7 +32,7 @@ pub fn retry_after(bytes: &[u8]) {
 pub fn location(bytes: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(bytes) else { return };
     let headers = HeaderMap::from_iter([(header::LOCATION, value)]);
-    let exchange = exchange(302, headers);
+    let exchange = Exchange::answered(302, headers);
     let base: Url = "https://u:canary@api.example.com/a/b?c#d".parse().expect("a URL");
     let now = Instant::now();
     let Ok(job) = JobState::new(0, Job::from(base), now) else { unreachable!("the line is good") };
@@ -74,26 +74,5 @@ pub fn address(bytes: &[u8]) {
         for spelling in [address.to_ipv6_mapped(), Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, high, low)] {
             assert_eq!(special_purpose(IpAddr::V6(spelling)).is_some(), is_special, "{spelling}");
         }
-    }
-}
-
-fn exchange(status: u16, headers: HeaderMap) -> Exchange {
-    let response = Response {
-        status: StatusCode::from_u16(status).expect("a status"),
-        version: Version::HTTP_11,
-        headers,
-        body: Body::Discarded,
-        size_download: 0,
-        size_decoded: 0,
-        sha256: None,
-        kept: None,
-    };
-    Exchange {
-        timestamp: SystemTime::UNIX_EPOCH,
-        timing: crate::model::Timing::default(),
-        remote_ip: None,
-        in_connect: false,
-        response: Some(response),
-        failure: None,
     }
 }

@@ -67,7 +67,6 @@ fn whole_number(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Body, Response, Timing};
 
     const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
@@ -76,24 +75,7 @@ mod tests {
             let value = http::HeaderValue::from_str(value).expect("a legal value");
             (http::HeaderName::from_static(name), value)
         });
-        let response = Response {
-            status: StatusCode::from_u16(status).expect("a status"),
-            version: http::Version::HTTP_11,
-            headers: headers.collect(),
-            body: Body::Discarded,
-            size_download: 0,
-            size_decoded: 0,
-            sha256: None,
-            kept: None,
-        };
-        let exchange = Exchange {
-            timestamp: SystemTime::UNIX_EPOCH,
-            timing: Timing::default(),
-            remote_ip: None,
-            in_connect: false,
-            response: Some(response),
-            failure: None,
-        };
+        let exchange = Exchange::answered(status, headers.collect());
         wait_asked_for(&exchange).map(|wait| wait.as_secs())
     }
 

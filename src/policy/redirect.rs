@@ -182,7 +182,7 @@ fn shortened(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Body, Job, Response, Timing};
+    use crate::model::Job;
 
     /// A job that has just asked `method url`, with one field of each sort.
     fn job(method: &str, url: &str) -> JobState {
@@ -208,23 +208,7 @@ mod tests {
             let value = HeaderValue::from_bytes(location.as_bytes()).expect("a legal value");
             headers.append(header::LOCATION, value);
         }
-        Exchange {
-            timestamp: std::time::SystemTime::UNIX_EPOCH,
-            timing: Timing::default(),
-            remote_ip: None,
-            in_connect: false,
-            failure: None,
-            response: Some(Response {
-                status: StatusCode::from_u16(status).expect("a status"),
-                version: http::Version::HTTP_11,
-                headers,
-                body: Body::Discarded,
-                size_download: 0,
-                size_decoded: 0,
-                sha256: None,
-                kept: None,
-            }),
-        }
+        Exchange::answered(status, headers)
     }
 
     fn decide(job: &JobState, exchange: &Exchange) -> Decision {

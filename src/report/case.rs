@@ -49,6 +49,12 @@ impl Mark {
     }
 }
 
+/// What the line is to the run, or `fixed` if it was not as it should be in the baseline. A flaky line that nobody is warned of is
+/// `ok`.
+pub(super) fn word(record: &Record, mark: Mark) -> &'static str {
+    if record.baseline == Some(Standing::Fixed) { Standing::Fixed.name() } else { mark.name() }
+}
+
 /// The user's own name of the line, else method and URL.
 pub(super) fn name(record: &Record) -> String {
     let name = match record.id.as_deref() {

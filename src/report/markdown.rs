@@ -126,7 +126,7 @@ fn row(record: &Record, mark: Mark) -> String {
         Mark::Known => "🔸",
         Mark::Skipped => "⏭️",
     };
-    let word = if record.baseline == Some(Standing::Fixed) { "fixed" } else { mark.name() };
+    let word = case::word(record, mark);
     let place = match (case::file(record), record.line) {
         (Some(file), Some(line)) => format!("{file}:{line}"),
         (None, Some(line)) => line.to_string(),

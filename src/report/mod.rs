@@ -128,7 +128,7 @@ pub fn open_report(kind: ReportKind, output: Output, rules: ReportRules) -> Box<
         ReportKind::Github => Box::new(github::Github::new(output, flaky, step_summary)),
         ReportKind::Markdown => Box::new(Document::new(output, markdown::Markdown::new(flaky))),
         ReportKind::Tap => Box::new(Records::new(output, tap::Tap::new(flaky))),
-        ReportKind::Html => html(output, &title),
+        ReportKind::Html => html(output, &title, flaky),
     }
 }
 

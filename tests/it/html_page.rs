@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use gather::model::{Failure, FailureKind, Record, Verdict};
+use gather::model::{Failure, FailureKind, FlakyRule, Record, Verdict};
 use gather::report::{self, Output};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -70,7 +70,7 @@ impl Tab {
 }
 
 fn write_page(path: &Path, records: &[Record]) {
-    let mut page = report::html(Output::file(path, false, &[]).expect("a new file"), "a list");
+    let mut page = report::html(Output::file(path, false, &[]).expect("a new file"), "a list", FlakyRule::Warn);
     for record in records {
         page.record(record).expect("there is room");
     }

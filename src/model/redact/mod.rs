@@ -16,8 +16,8 @@ use url::Url;
 use super::Headers;
 use parameters::{Part, cover_encoded, cover_parameters};
 
-/// What stands in place of a secret.
-const COVER: &str = "***";
+/// What stands in place of a secret, wherever one would be shown.
+pub const COVER: &str = "***";
 
 /// Fields of a response whose values are URLs, or have URLs in them.
 const URL_FIELDS: [HeaderName; 4] = [header::LOCATION, header::CONTENT_LOCATION, header::REFRESH, header::LINK];

@@ -15,20 +15,21 @@ use std::sync::Arc;
 
 use super::records::{Records, Render};
 use super::{Output, Report};
-use crate::model::Record;
+use crate::model::{FlakyRule, Record};
 use plain::Plain;
 
 /// A report of all records as one HTML page: verdicts, a waterfall of the run, latencies, hosts. No bodies, no headers.
 ///
-/// `title` is what was fetched, such as the name of the list. The memory of the report does not grow with the records, and
+/// `title` is what was fetched, such as the name of the list, and `rule` says what a flaky line is. The memory of the report does not grow with the records, and
 /// long texts, many hops and attempts are cut in the page. As with all reports, secrets must be redacted in the records.
-pub fn html(output: Output, title: &str) -> Box<dyn Report> {
-    Box::new(Records::new(output, Html::new(title)))
+pub fn html(output: Output, title: &str, rule: FlakyRule) -> Box<dyn Report> {
+    Box::new(Records::new(output, Html::new(title, rule)))
 }
 
 /// The page, as far as it is written.
 struct Html {
     title: String,
+    rule: FlakyRule,
     /// The source of the record before.
     source: Option<Arc<str>>,
     is_empty: bool,
@@ -36,8 +37,8 @@ struct Html {
 }
 
 impl Html {
-    fn new(title: &str) -> Self {
-        Self { title: title.to_owned(), source: None, is_empty: true, plain: Plain::default() }
+    fn new(title: &str, rule: FlakyRule) -> Self {
+        Self { title: title.to_owned(), rule, source: None, is_empty: true, plain: Plain::default() }
     }
 }
 
@@ -51,10 +52,10 @@ impl Render for Html {
     fn record(&mut self, record: &Record, buffer: &mut Vec<u8>) -> io::Result<()> {
         buffer.extend_from_slice(if self.is_empty { b"\n" } else { b",\n" });
         let source = record.source.as_deref().filter(|&source| self.source.as_deref() != Some(source));
-        row::write(record, source, buffer)?;
+        row::write(record, self.rule, source, buffer)?;
         self.is_empty = false;
         self.source.clone_from(&record.source);
-        self.plain.add(record);
+        self.plain.add(record, self.rule);
         Ok(())
     }
 

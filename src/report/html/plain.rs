@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use super::page::escaped;
-use crate::model::{Record, Verdict};
+use crate::model::{FlakyRule, Record};
 use crate::report::Summary;
+use crate::report::case::Mark;
 use crate::report::units::{count, plural, time_in_prose};
 
 /// Most failed lines that are listed.
@@ -17,15 +18,19 @@ const SHOWN: usize = 300;
 #[derive(Default)]
 pub(super) struct Plain {
     summary: Summary,
+    /// Lines that failed, flaky ones included where they count as failed.
+    failed: u64,
     rows: String,
 }
 
 impl Plain {
-    pub(super) fn add(&mut self, record: &Record) {
+    pub(super) fn add(&mut self, record: &Record, rule: FlakyRule) {
         self.summary.add(record);
-        let is_new = record.baseline.is_none() && !record.is_skipped();
-        if is_new && record.verdict == Verdict::Failed && self.summary.failed() <= LISTED {
-            self.rows.push_str(&row(record));
+        if Mark::of(record, rule) == Mark::Failed {
+            self.failed += 1;
+            if self.failed <= LISTED {
+                self.rows.push_str(&row(record));
+            }
         }
     }
 
@@ -50,7 +55,7 @@ impl Plain {
             markup.push_str(&self.rows);
             markup.push_str("</tbody>\n</table>\n");
         }
-        if let Some(more) = summary.failed().checked_sub(LISTED).filter(|&more| more > 0) {
+        if let Some(more) = self.failed.checked_sub(LISTED).filter(|&more| more > 0) {
             writeln!(markup, "<p>… and {} more</p>", count(more)).expect("a string takes every write");
         }
         markup

@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use crate::model::{ExchangeRecord, Failure, Record, escape};
+use crate::model::{ExchangeRecord, Failure, FlakyRule, Record, Verdict, escape};
+use crate::report::case::{self, Mark};
 use crate::report::object::write_value;
 
 /// Most bytes of a URL.
@@ -32,7 +33,7 @@ enum Cause {
 }
 
 /// Appends `record`. `source` is its source where the record before had another.
-pub(super) fn write(record: &Record, source: Option<&str>, buffer: &mut Vec<u8>) -> io::Result<()> {
+pub(super) fn write(record: &Record, rule: FlakyRule, source: Option<&str>, buffer: &mut Vec<u8>) -> io::Result<()> {
     let all = exchanges(record);
     let left_out = all.len().saturating_sub(MOST_EXCHANGES);
     let shown = all.iter().enumerate().filter(|(place, _)| *place == 0 || *place > left_out);
@@ -55,7 +56,7 @@ pub(super) fn write(record: &Record, source: Option<&str>, buffer: &mut Vec<u8>)
         record.id.as_deref().map(|id| id.as_str().map_or_else(|| cut_owned(&id.to_string()), |id| cut(id, SHORT))),
         cut(&record.method, SHORT),
         cut(&record.url, LONG),
-        verdict(record),
+        verdict(record, rule),
         record.status,
         record.error.as_ref().map(failure),
         record.timestamp.map(|left| between(SystemTime::UNIX_EPOCH, left)),
@@ -153,12 +154,11 @@ fn exchange_row<'a>(
     )
 }
 
-/// The verdict, with what an older run has to say about it.
-fn verdict(record: &Record) -> &'static str {
-    match record.baseline {
-        Some(standing) => standing.name(),
-        None if record.is_skipped() => "skipped",
-        None => record.verdict.name(),
+/// What the line is to the run, as in all reports; the page shows a flaky line as such also where nobody is warned of it.
+fn verdict(record: &Record, rule: FlakyRule) -> &'static str {
+    match Mark::of(record, rule) {
+        Mark::Passed if record.verdict == Verdict::Flaky && record.baseline.is_none() => Mark::Flaky.name(),
+        mark => case::word(record, mark),
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::html;
-use crate::model::{ExchangeRecord, Failure, FailureKind, Record, Verdict};
+use crate::model::{ExchangeRecord, Failure, FailureKind, FlakyRule, Record, Verdict};
 use crate::report::Output;
 use crate::report::tests::{Shared, corpus, record};
 
@@ -19,7 +19,7 @@ fn page(records: &[Record]) -> String {
 
 fn titled(title: &str, records: &[Record]) -> String {
     let shared = Shared::default();
-    let mut report = html(Output::new(shared.clone()), title);
+    let mut report = html(Output::new(shared.clone()), title, FlakyRule::Warn);
     for record in records {
         report.record(record).expect("memory takes every write");
     }

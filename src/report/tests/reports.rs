@@ -158,6 +158,11 @@ fn a_flaky_line_is_what_the_rule_says_in_every_report() {
         assert_eq!(junit(records, rule).failures, usize::from(rule == FlakyRule::Fail));
         let xml = reported(records, ReportKind::Junit, rule);
         assert!(xml.contains("<flakyFailure "), "{xml}");
+        let page = reported(records, ReportKind::Html, rule);
+        let row = page.lines().find_map(|line| serde_json::from_str::<Vec<serde_json::Value>>(line).ok());
+        let word = if rule == FlakyRule::Fail { "failed" } else { "flaky" };
+        assert_eq!(row.expect("the record is in the page")[6], word);
+        assert_eq!(page.contains("<td>✗ "), rule == FlakyRule::Fail, "{rule:?}");
     }
 }
 
