@@ -8,19 +8,22 @@
 # Must be the version in Cargo.toml; the build checks it.
 ARG VERSION=0.1.0
 
-FROM rust:1.95-slim-bookworm AS build
+# Not the slim image: the allocator is built with make.
+FROM rust:1.95-bookworm AS build
 ARG TARGETARCH
 ARG VERSION
 WORKDIR /build
 
 # Static glibc. With a target of its own, the flag does not reach build scripts and procedural macros, which cannot be static.
+# The allocator must know the size of pages, and kernels for arm64 have pages of up to 2^16 bytes.
 RUN case "${TARGETARCH:-$(dpkg --print-architecture)}" in \
-        amd64) target=x86_64-unknown-linux-gnu ;; \
-        arm64) target=aarch64-unknown-linux-gnu ;; \
+        amd64) target=x86_64-unknown-linux-gnu; page=12 ;; \
+        arm64) target=aarch64-unknown-linux-gnu; page=16 ;; \
         *) echo "no image for ${TARGETARCH}: only amd64 and arm64" >&2; exit 1 ;; \
     esac; \
     mkdir .cargo; \
-    printf '[build]\ntarget = "%s"\ntarget-dir = "/target"\nrustflags = ["-C", "target-feature=+crt-static"]\n' "$target" > .cargo/config.toml
+    printf '[build]\ntarget = "%s"\ntarget-dir = "/target"\nrustflags = ["-C", "target-feature=+crt-static"]\n[env]\nJEMALLOC_SYS_WITH_LG_PAGE = "%s"\n' \
+        "$target" "$page" > .cargo/config.toml
 
 # The dependencies alone, on empty sources: a layer that stays until the lock file changes.
 COPY Cargo.toml Cargo.lock ./

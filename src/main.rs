@@ -9,6 +9,12 @@ use std::time::Duration;
 use app::Outcome;
 use gather::report::Screen;
 
+/// Records are made on one thread and dropped on another, thousands of connections grow at once, and the runs are long: the
+/// usual allocators pay for each of these, this one for none.
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// How long what was given up has to end by itself.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 

@@ -121,7 +121,8 @@ fn exchange<T: Transport>(
     ticket: Ticket,
 ) -> impl Future<Output = (FlightId, Exchange)> + use<T> {
     let judge = ticket.call.request.expect.clone().filter(|judge| judge.needs().body);
-    let exchange = transport.exchange(ticket.call);
+    // Kilobytes, which the runtime would otherwise move at every step of a task's life.
+    let exchange = Box::pin(transport.exchange(ticket.call));
     let task = AbortOnDropHandle::new(match judge {
         None => tokio::spawn(exchange),
         Some(judge) => tokio::spawn(looked_at(exchange, judge, Arc::clone(looks))),
