@@ -386,7 +386,8 @@ fn a_list_sorted_by_host_keeps_every_host_busy() {
         (count, started.elapsed())
     });
     // 20,000 lines of 1 ms, 256 at once. Were the oldest lines first, 32 hosts would take all places, and the last 8 come after.
-    assert!(took <= Duration::from_millis(82), "took {took:?}");
+    // Would the same 16 hosts always have the seventh place, the other 24 could not fill the pool once those are through.
+    assert!(took <= Duration::from_millis(79), "took {took:?}");
 }
 
 #[test]

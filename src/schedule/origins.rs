@@ -1,5 +1,6 @@
 //! Every origin that has something to do: its waiting jobs, its exchanges in flight, and all that is known of it.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -31,8 +32,7 @@ pub(super) struct Origins {
     limits: Limits,
     ids: HashMap<Origin, OriginId>,
     states: Slab<OriginState>,
-    /// The origins that may send now: those with the fewest exchanges in flight first, and of these the one whose oldest
-    /// waiting job is the oldest. So a pool that is smaller than what all origins could take is shared evenly.
+    /// The origins that may send now, in the order of their turns.
     ready: BTreeSet<(Turn, OriginId)>,
     /// Times at which an origin has to be looked at again. A time that has lost its meaning does no harm.
     wakes: BTreeSet<(Instant, OriginId)>,
@@ -41,8 +41,20 @@ pub(super) struct Origins {
     idle_count: u64,
 }
 
-/// Whose turn it is: exchanges in flight, and the index of the oldest waiting job.
-type Turn = (usize, u64);
+/// When an origin has its turn: the lower, the sooner.
+///
+/// Those with the fewest exchanges in flight come first, so a pool that is smaller than what all origins could take is
+/// shared evenly. Of those with nothing in flight, which may be any number, the one whose oldest waiting job is the oldest
+/// comes first; of others, fewer than the pool has places, the one with the most waiting jobs, so that all end at about the
+/// same time and the pool stays full to the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn {
+    in_flight: usize,
+    /// The number of waiting jobs; 0 where it does not matter.
+    waiting: Reverse<usize>,
+    /// The index of the oldest waiting job.
+    oldest: u64,
+}
 
 /// When an idle origin opens, if it was closed when it became idle, and how many became idle before it.
 type IdleKey = (Option<Instant>, u64);
@@ -140,7 +152,7 @@ impl Origins {
     pub(super) fn pop(&mut self, only: Option<u64>, now: Instant) -> Option<(OriginId, Waiting)> {
         let &(_, id) = match only {
             None => self.ready.first()?,
-            Some(only) => self.ready.iter().find(|((_, index), _)| *index == only)?,
+            Some(only) => self.ready.iter().find(|(turn, _)| turn.oldest == only)?,
         };
         let state = &mut self.states[id.0];
         let (_, waiting) = state.waiting.pop_first().expect("an origin that is listed has a waiting job");
@@ -270,7 +282,11 @@ impl Origins {
         let is_open = opens.is_none_or(|opens| opens <= now);
         let has_place = state.in_flight < state.most_at_once(&self.limits);
         let oldest = state.waiting.first_key_value().map(|(&index, _)| index);
-        let key = oldest.filter(|_| is_open && has_place).map(|index| (state.in_flight, index));
+        let key = oldest.filter(|_| is_open && has_place).map(|oldest| Turn {
+            in_flight: state.in_flight,
+            waiting: Reverse(if state.in_flight == 0 { 0 } else { state.waiting.len() }),
+            oldest,
+        });
         if key != state.listed {
             if let Some(old) = state.listed {
                 self.ready.remove(&(old, id));
