@@ -5,15 +5,16 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use gather::engine::{Limits, WindowLimits};
-use gather::fetch::FetchOptions;
+use gather::fetch::{Bodies, FetchOptions};
 use tracing::{debug, info, warn};
 
 /// Descriptors that are not for connections: the streams, input, output, the runtime's own, name servers.
 const KEPT: u64 = 32;
 
-/// Descriptors for each exchange that is made at once: two connections may be tried, or a body goes to a file, and another
-/// connection is kept with nothing to do.
-const PER_EXCHANGE: u64 = 3;
+/// Of all that is left, connections that are kept with nothing to do have at least a third: most lists are not of as many
+/// hosts as lines. Second connections that are tried beside the first have what these leave; should that not be enough, the
+/// pool shrinks.
+const PARTS: u64 = 3;
 
 /// Finished records may hold one in so many parts of the memory of a container; the rest is for exchanges, for what renders
 /// the records, and for the system's cache of temporary files.
@@ -32,8 +33,10 @@ pub(super) fn raise_open_files(limits: &mut Limits, fetch: &mut FetchOptions) {
             return;
         }
     };
-    let possible = concurrency_within(limit);
-    fetch.max_idle = fetch.max_idle.min(possible.get());
+    let each = 1 + u64::from(matches!(fetch.bodies, Bodies::Directory(_)));
+    let possible = concurrency_within(limit, each);
+    let concurrency = limits.concurrency.min(possible);
+    fetch.max_idle = fetch.max_idle.min(idle_beside(concurrency, limit, each));
     if limits.concurrency > possible {
         warn!(
             open_files = limit,
@@ -44,10 +47,16 @@ pub(super) fn raise_open_files(limits: &mut Limits, fetch: &mut FetchOptions) {
     }
 }
 
-/// The most exchanges at once that a limit of open files leaves room for.
-fn concurrency_within(open_files: u64) -> NonZeroUsize {
-    let possible = usize::try_from(open_files.saturating_sub(KEPT) / PER_EXCHANGE).unwrap_or(usize::MAX);
-    NonZeroUsize::new(possible).unwrap_or(NonZeroUsize::MIN)
+/// The most exchanges at once, with so many descriptors for `each`, that a limit of open files leaves room for.
+fn concurrency_within(open_files: u64, each: u64) -> NonZeroUsize {
+    let possible = open_files.saturating_sub(KEPT) / PARTS * (PARTS - 1) / each;
+    usize::try_from(possible).ok().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN)
+}
+
+/// The most connections that may be kept beside so many exchanges at once.
+fn idle_beside(concurrency: NonZeroUsize, open_files: u64, each: u64) -> usize {
+    let exchanges = u64::try_from(concurrency.get()).unwrap_or(u64::MAX).saturating_mul(each);
+    usize::try_from(open_files.saturating_sub(KEPT).saturating_sub(exchanges)).unwrap_or(usize::MAX)
 }
 
 /// Lets no more records wait in memory than the control group of this process (a container) has room for: beyond its limit
@@ -114,8 +123,21 @@ mod tests {
 
     #[test]
     fn even_the_lowest_limit_of_open_files_leaves_one_exchange() {
-        assert_eq!(concurrency_within(0).get(), 1);
-        assert_eq!(concurrency_within(64).get(), 10);
-        assert_eq!(concurrency_within(1024).get(), 330);
+        let within = |open_files, each| concurrency_within(open_files, each).get();
+        assert_eq!([within(0, 1), within(64, 1), within(64, 2)], [1, 20, 10]);
+        assert_eq!([within(1024, 1), within(1024, 2), within(20_000, 1)], [660, 330, 13_312]);
+    }
+
+    #[test]
+    fn exchanges_and_kept_connections_together_are_within_the_limit_of_open_files() {
+        for (open_files, each, wanted) in
+            [(0, 1, 64), (64, 2, 64), (1024, 1, 64), (1024, 2, 5_000), (20_000, 1, 10_000)]
+        {
+            let concurrency = concurrency_within(open_files, each).min(NonZeroUsize::new(wanted).expect("not 0"));
+            let idle = idle_beside(concurrency, open_files, each);
+            let all = KEPT + concurrency.get() as u64 * each + idle as u64;
+            assert!(all <= open_files.max(KEPT + each), "{all} of {open_files}");
+            assert!(open_files < KEPT || idle >= concurrency.get() / 3, "{idle} beside {concurrency} of {open_files}");
+        }
     }
 }
