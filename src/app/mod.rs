@@ -119,6 +119,12 @@ async fn gather(settings: Settings, stop: Stop, screen: Screen) -> Outcome {
     limits::catch_file_size_limit();
     limits::raise_open_files(&mut settings.plan.limits, &mut settings.fetch);
     limits::fit_memory(&mut settings.plan.window);
+    if let Err(error) = settings.plan.window.check_temporary_files(settings.plan.order) {
+        let directory = std::env::temp_dir();
+        let directory = escape(&directory.to_string_lossy()).into_owned();
+        let message = format!("{directory}: {error}; with --memory 0 records wait in temporary files (TMPDIR)");
+        return fail(screen, Outcome::Unusable, &message);
+    }
     let mut inputs = files(&settings.sources);
     inputs.extend(settings.checks.baseline.clone());
     let input = match Input::open(settings.sources, settings.input) {

@@ -6,6 +6,7 @@
 mod spill;
 mod window;
 
+use std::io;
 use std::num::NonZeroU64;
 
 pub(crate) use window::Window;
@@ -35,5 +36,17 @@ pub struct WindowLimits {
 impl Default for WindowLimits {
     fn default() -> Self {
         Self { records: NonZeroU64::new(1_000_000).expect("not zero"), memory: 256 << 20, disk: u64::MAX }
+    }
+}
+
+impl WindowLimits {
+    /// Checks that temporary files can be written, if it is certain that records will wait there: with no memory for them,
+    /// and in the order of the input. Otherwise nobody knows yet, and a run that finds out later goes on without.
+    ///
+    /// # Errors
+    ///
+    /// Why no temporary file can be made.
+    pub fn check_temporary_files(&self, order: Order) -> io::Result<()> {
+        if self.memory == 0 && order == Order::Input { tempfile::tempfile().map(drop) } else { Ok(()) }
     }
 }

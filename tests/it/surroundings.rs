@@ -104,6 +104,26 @@ fn without_a_directory_for_temporary_files_no_record_is_lost_and_that_is_said_on
 }
 
 #[test]
+fn without_memory_for_records_a_directory_for_temporary_files_must_be_there() {
+    let server = Server::start(|_| Reply::ok("hello"));
+    let run = |arguments: &[&str]| {
+        let mut program = gather_under(&["env", "TMPDIR=/no/such/directory"]);
+        program.args(arguments).arg(server.url("/"));
+        Running::start(program).end()
+    };
+    let ended = run(&["--memory", "0"]);
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(ended.stderr.starts_with("error: /no/such/directory: No such file"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("--memory 0") && ended.stderr.contains("TMPDIR"), "{}", ended.stderr);
+    assert!(server.log().requests().is_empty());
+    // Where it is not needed, it may be missing.
+    for arguments in [&["--memory", "1"][..], &["--memory", "0", "--order", "completion"]] {
+        let ended = run(arguments);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    }
+}
+
+#[test]
 fn a_container_without_writable_directories_home_or_user_is_enough() {
     // A probe that could be written would show that the root is not read-only.
     const SCRIPT: &str = r#"
