@@ -56,7 +56,7 @@ pub(crate) struct FlightId(usize);
 pub(crate) enum TimeUp {
     /// Its line's time is over.
     Line,
-    /// Its origin could not be reached for too long, lately because of this.
+    /// Its origin could not be reached for too long, or until the line's time was over, lately because of this.
     Circuit(FailureKind),
 }
 
@@ -178,9 +178,9 @@ impl Frontier {
         }
         while let Some(&(at, index, origin)) = self.deadlines.first().filter(|(at, ..)| *at <= now) {
             self.deadlines.remove(&(at, index, origin));
-            if let Some(job) = self.origins.remove(origin, index, now) {
+            if let Some((job, cause)) = self.origins.remove(origin, index, now) {
                 self.waiting -= 1;
-                return Some((job, TimeUp::Line));
+                return Some((job, cause.map_or(TimeUp::Line, TimeUp::Circuit)));
             }
         }
         None

@@ -164,11 +164,19 @@ impl Origins {
         Some((id, waiting))
     }
 
-    /// Takes the job `index` out of the queue of `id`, if it still waits there.
-    pub(super) fn remove(&mut self, id: OriginId, index: u64, now: Instant) -> Option<Box<JobState>> {
-        let waiting = self.states.get_mut(id.0)?.waiting.remove(&index)?;
+    /// Takes the job `index` out of the queue of `id`, if it still waits there; with the latest cause, if it waits because the
+    /// origin cannot be reached.
+    pub(super) fn remove(
+        &mut self,
+        id: OriginId,
+        index: u64,
+        now: Instant,
+    ) -> Option<(Box<JobState>, Option<FailureKind>)> {
+        let state = self.states.get_mut(id.0)?;
+        let waiting = state.waiting.remove(&index)?;
+        let cause = state.breaker.since().and(state.cause);
         self.relist(id, now);
-        Some(waiting.job)
+        Some((waiting.job, cause))
     }
 
     /// Counts an exchange that left at `left` as over, and learns from it. With `gate`, no request leaves before then; a

@@ -184,3 +184,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_line_that_was_tried_and_then_waits_for_a_host_that_cannot_be_reached_says_so_when_its_time_is_over() {
+    let url = |n: usize| format!("http://dead.example/{n}");
+    let script = always(&fail(FailureKind::ConnectRefused), (0..40).map(url));
+    // The budget of the host pays for three retries, which wait for the circuit as long as the lines have time.
+    let mut plan = plan(64, 40);
+    plan.policy.retries.max_time = Duration::from_secs(8);
+    plan.limits.circuit_patience = Duration::from_secs(8);
+    let records = ended(|| start((0..40).map(|n| job(&url(n))).collect(), &script, plan));
+    let is = |record: &Record, kind| record.error.as_ref().is_some_and(|failure| failure.kind == kind);
+    assert!(!records.iter().any(|record| is(record, FailureKind::TotalTimeout)));
+    let waited = |record: &Record| is(record, FailureKind::HostCircuitOpen) && !record.attempts.is_empty();
+    assert!(records.iter().any(|record| waited(record)));
+}
