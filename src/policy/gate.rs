@@ -12,8 +12,9 @@ const EPOCH_FROM: u64 = 1_000_000_000;
 /// How long the server of `exchange` wants to be left alone, if it says so.
 ///
 /// `Retry-After` counts on 429 and 503 (RFC 9110, section 10.2.3), in seconds or as a date, which is taken relative to the
-/// response's own `Date`, so that the server's clock may be wrong. `RateLimit-*` and `X-RateLimit-*` count on every
-/// response, when nothing remains (draft-ietf-httpapi-ratelimit-headers, in its older form of three fields).
+/// response's own `Date`, so that the server's clock may be wrong. `RateLimit`, `RateLimit-*` and `X-RateLimit-*` count on
+/// every response, when nothing remains (draft-ietf-httpapi-ratelimit-headers, in its newer form of one field with `r` and
+/// `t`, and in its older form of three).
 pub(crate) fn wait_asked_for(exchange: &Exchange) -> Option<Duration> {
     let response = exchange.response.as_ref()?;
     // Nearly every response asks for no wait, so its Date is not parsed before it is needed.
@@ -42,6 +43,9 @@ fn retry_after_wait(text: &str, served: impl Fn() -> SystemTime) -> Option<Durat
 
 /// The wait until a rate limit with nothing remaining is reset.
 fn rate_limit_wait(headers: &HeaderMap, served: impl Fn() -> SystemTime) -> Option<Duration> {
+    if let Some(wait) = used_up_wait(headers) {
+        return Some(wait);
+    }
     let fields = [("ratelimit-remaining", "ratelimit-reset"), ("x-ratelimit-remaining", "x-ratelimit-reset")];
     let (_, reset) = fields
         .into_iter()
@@ -52,6 +56,24 @@ fn rate_limit_wait(headers: &HeaderMap, served: impl Fn() -> SystemTime) -> Opti
     }
     let at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(reset))?;
     Some(at.duration_since(served()).unwrap_or_default())
+}
+
+/// The longest wait of the quotas in `RateLimit: "default";r=0;t=5, "daily";r=7;t=600` that have nothing remaining. Their names
+/// are quoted and may hold what else separates; what is no such list says nothing.
+fn used_up_wait(headers: &HeaderMap) -> Option<Duration> {
+    let fields = headers.get_all("ratelimit").iter().filter_map(|field| field.to_str().ok());
+    let unquoted = fields.map(|field| field.split('"').step_by(2).collect::<String>());
+    let waits = unquoted.flat_map(|field| field.split(',').filter_map(quota_wait).collect::<Vec<_>>());
+    waits.max().map(Duration::from_secs)
+}
+
+/// The seconds until a quota, `;r=0;t=5`, is reset, if nothing remains of it.
+fn quota_wait(quota: &str) -> Option<u64> {
+    let value = |name| {
+        let mut parameters = quota.split(';').skip(1).filter_map(|parameter| parameter.trim().split_once('='));
+        parameters.find(|(key, _)| *key == name).and_then(|(_, value)| whole_number(value))
+    };
+    (value("r")? == 0).then(|| value("t")).flatten()
 }
 
 fn text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
@@ -114,6 +136,25 @@ mod tests {
             ("x-ratelimit-reset", "1795251660"),
         ];
         assert_eq!(wait(403, &github), Some(60));
+    }
+
+    #[test]
+    fn a_quota_with_nothing_left_asks_for_a_wait() {
+        let table = [
+            ("\"default\";r=0;t=5", Some(5)),
+            ("default; r=0; t=5", Some(5)),
+            ("\"default\";r=50;t=5", None),
+            ("\"burst\";r=0;t=2, \"daily\";r=0;t=60, \"other\";r=1;t=900", Some(60)),
+            ("\"a;r=0;t=9,\";r=1;t=5", None),
+            ("\"default\";r=0", None),
+            ("\"default\";r=0;t=-5", None),
+            ("limit=10, remaining=0, reset=5", None),
+            ("", None),
+        ];
+        for (text, expected) in table {
+            assert_eq!(wait(200, &[("ratelimit", text)]), expected, "{text:?}");
+            assert_eq!(wait(429, &[("ratelimit", text)]), expected, "{text:?}");
+        }
     }
 
     #[test]
