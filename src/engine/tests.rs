@@ -137,6 +137,7 @@ impl Transport for Script {
                 timing,
                 remote_ip: None,
                 in_connect: false,
+                resends: 0,
                 response,
                 failure,
             }
@@ -781,6 +782,7 @@ impl Transport for Refusing {
             timing: Timing::default(),
             remote_ip: None,
             in_connect: false,
+            resends: 0,
             response: Some(response(429, None)),
             failure: None,
         })

@@ -70,6 +70,7 @@ pub(super) async fn exchange(shared: Arc<Shared>, call: Call) -> Exchange {
         timing: Timing::default(),
         remote_ip: None,
         in_connect: false,
+        resends: 0,
         response: None,
         failure: None,
     };
@@ -139,6 +140,7 @@ impl Talk<'_> {
             let sockets = used(&error);
             if resends < MOST_RESENDS && self.may_resend(&error, dial.as_ref(), sockets) {
                 resends += 1;
+                exchange.resends += u32::from(!error.is_connect());
                 if self.was_shared(&error) {
                     // All that the connection carried are lost at once, and would come back at once.
                     let scatter = tokio::time::sleep(MOST_SCATTER.mul_f64(fastrand::f64()));

@@ -20,6 +20,8 @@ pub struct Exchange {
     pub remote_ip: Option<IpAddr>,
     /// Whether it ended while its connection was still being opened, so that nothing can be said of who would have answered.
     pub in_connect: bool,
+    /// How often the request was sent anew because a kept connection had died under it: the server may have seen each.
+    pub resends: u32,
     /// What came back.
     pub response: Option<Response>,
     /// What went wrong.
@@ -72,6 +74,7 @@ impl Exchange {
             timing: Timing::default(),
             remote_ip: None,
             in_connect: false,
+            resends: 0,
             response: None,
             failure: Some(failure),
         }
@@ -95,6 +98,7 @@ impl Exchange {
             timing: Timing::default(),
             remote_ip: None,
             in_connect: false,
+            resends: 0,
             response: Some(response),
             failure: None,
         }

@@ -199,3 +199,30 @@ fn a_line_that_was_tried_and_then_waits_for_a_host_that_cannot_be_reached_says_s
     let waited = |record: &Record| is(record, FailureKind::HostCircuitOpen) && !record.attempts.is_empty();
     assert!(records.iter().any(|record| waited(record)));
 }
+
+/// A transport that finds every kept connection dead and sends each request twice.
+#[derive(Clone, Default)]
+struct Resending(Arc<Mutex<Vec<Instant>>>);
+
+impl Transport for Resending {
+    fn exchange(&self, _: Call) -> impl Future<Output = Exchange> + Send + 'static {
+        self.0.lock().expect("no test panics under the lock").push(Instant::now());
+        let answered = Exchange::answered(200, HeaderMap::new());
+        std::future::ready(Exchange { resends: 1, ..answered })
+    }
+}
+
+#[test]
+fn what_is_sent_anew_on_another_connection_counts_in_the_rates() {
+    let rate = "20/s".parse().ok();
+    for (all, per_host) in [(rate, None), (None, rate)] {
+        let mut plan = plan(4, 4);
+        (plan.limits.rate, plan.limits.rate_per_host) = (all, per_host);
+        let transport = Resending::default();
+        let jobs = futures::stream::iter((0..11).map(|n| job(&format!("http://a.example/{n}"))));
+        ended(|| run(jobs, transport.clone(), plan, CancellationToken::new()));
+        let left = transport.0.lock().expect("no test panics under the lock");
+        // Ten lines before the last made twenty requests, which is what a second allows.
+        assert!(left[10] - left[0] >= Duration::from_secs(1), "11 lines within {:?}", left[10] - left[0]);
+    }
+}
