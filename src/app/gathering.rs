@@ -137,7 +137,11 @@ impl Gathering {
 
     async fn take_records(&mut self, course: &mut Course) -> Result<(), Lost> {
         loop {
-            match course.next(&mut self.records).await {
+            let event = course.next(&mut self.records).await;
+            if self.records.has_failed_enough() && self.stop.reason().is_none() {
+                self.stop.ask(Reason::Failures);
+            }
+            match event {
                 Event::Record(mut record) => {
                     self.baseline.mark(&mut record);
                     self.take(&record, course)?;

@@ -11,7 +11,7 @@
 //! All decisions are made by one task, the one that polls [`Records`]; exchanges are spawned, so that bytes move while it
 //! is busy elsewhere, and are aborted when they are dropped.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
@@ -24,7 +24,7 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::model::{Call, Exchange, Failure, FailureKind, Job, Judge, Record, Transport};
+use crate::model::{Call, Exchange, Failure, FailureKind, FlakyRule, Job, Judge, Record, Transport};
 use crate::order::Window;
 pub use crate::order::{Order, WindowLimits};
 use crate::policy::{Ending, JobState, Next, Outcome, Policy, after, wait_asked_for};
@@ -57,6 +57,8 @@ pub struct Plan {
     pub window: WindowLimits,
     /// Time for exchanges in flight once the run is cancelled, `--grace`.
     pub grace: Duration,
+    /// When a run cancels itself.
+    pub failure_limit: Option<FailureLimit>,
     /// Seed of all randomness (backoff): the same seed and the same answers make the same run.
     pub seed: u64,
 }
@@ -69,14 +71,24 @@ impl Default for Plan {
             order: Order::Input,
             window: WindowLimits::default(),
             grace: Duration::from_secs(10),
+            failure_limit: None,
             seed: fastrand::u64(..),
         }
     }
 }
 
+/// So many failures are enough: the run is cancelled as soon as they have happened, wherever in the input that is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FailureLimit {
+    /// How many, `--max-failures`.
+    pub failures: NonZeroU64,
+    /// Whether flaky lines count.
+    pub flaky: FlakyRule,
+}
+
 /// Makes the run: one record for each job, in the order of the plan.
 ///
-/// When `cancel` is cancelled no new exchange leaves. Those in flight have [`Plan::grace`] to end; then they are dropped and
+/// When `cancel` is cancelled, or the [`FailureLimit`] reached, no new exchange leaves. Those in flight have [`Plan::grace`] to end; then they are dropped and
 /// their records say `canceled`, as do those of lines that wait for a hop or a retry. In input order the records are a
 /// whole beginning of the input: lines that were read and never started have a `canceled` record only where a line after
 /// them was started.
@@ -234,7 +246,7 @@ pub struct Records {
 
 /// How far the run is stopped.
 enum Stop {
-    /// It goes on until the token is cancelled.
+    /// It goes on until the token is cancelled, or enough has failed.
     Awaited(Pin<Box<WaitForCancellationFutureOwned>>),
     /// Exchanges in flight have until then.
     Grace(Pin<Box<Sleep>>),
@@ -254,10 +266,15 @@ impl Records {
         self.run.lock().frontier.learned(Instant::now().into_std())
     }
 
+    /// Whether as many lines have failed as the [`FailureLimit`] says, their records given out or not.
+    pub fn has_failed_enough(&self) -> bool {
+        self.run.lock().has_failed_enough()
+    }
+
     /// Stops the run as far as it has been asked to.
     fn poll_stop(&mut self, cx: &mut Context<'_>) {
         if let Stop::Awaited(cancelled) = &mut self.stop
-            && cancelled.as_mut().poll(cx).is_ready()
+            && (cancelled.as_mut().poll(cx).is_ready() || self.run.lock().has_failed_enough())
         {
             self.run.lock().wind_down(Instant::now());
             self.stop = Stop::Grace(Box::pin(tokio::time::sleep(self.grace)));
@@ -368,6 +385,8 @@ struct Run {
     input_ended: bool,
     is_winding_down: bool,
     not_started: u64,
+    failure_limit: Option<FailureLimit>,
+    failures: u64,
 }
 
 impl Run {
@@ -380,6 +399,8 @@ impl Run {
             input_ended: false,
             is_winding_down: false,
             not_started: 0,
+            failure_limit: plan.failure_limit,
+            failures: 0,
         }
     }
 
@@ -393,8 +414,19 @@ impl Run {
         let index = self.window.admit();
         match JobState::new(index, job, now.into_std()) {
             Ok(job) => self.frontier.push(Box::new(job), None, now.into_std()),
-            Err(record) => self.window.put(record),
+            Err(record) => self.put(record),
         }
+    }
+
+    /// Hands in the record of a line that is done.
+    fn put(&mut self, record: Box<Record>) {
+        let counts = self.failure_limit.is_some_and(|limit| limit.flaky.fails(record.verdict));
+        self.failures += u64::from(counts && !record.is_skipped());
+        self.window.put(record);
+    }
+
+    fn has_failed_enough(&self) -> bool {
+        self.failure_limit.is_some_and(|limit| self.failures >= limit.failures.get())
     }
 
     fn next_ticket(&mut self, now: Instant) -> Option<Ticket> {
@@ -420,7 +452,7 @@ impl Run {
         let (job, left) = (&mut flight.job, flight.left);
         match next {
             Next::Finish(ending) => {
-                self.window.put(flight.job.finish(exchange, ending, &self.policy, left, now));
+                self.put(flight.job.finish(exchange, ending, &self.policy, left, now));
                 return None;
             }
             Next::Hop(request) => {
@@ -472,7 +504,7 @@ impl Run {
     fn tick(&mut self, now: Instant) -> Option<Instant> {
         let now = now.into_std();
         while let Some((job, time_up)) = self.frontier.tick(now, |job| self.policy.deadline(job, now)) {
-            self.window.put(job.end_waiting(self.time_up(time_up), now));
+            self.put(job.end_waiting(self.time_up(time_up), now));
         }
         self.frontier.next_tick(now).map(Instant::from_std)
     }
@@ -507,7 +539,7 @@ impl Run {
         for job in waiting {
             if job.has_started() || job.index < end {
                 let message = "the run was stopped while this line waited for its turn";
-                self.window.put(job.end_waiting(Failure::new(FailureKind::Canceled, message), now.into_std()));
+                self.put(job.end_waiting(Failure::new(FailureKind::Canceled, message), now.into_std()));
             } else {
                 self.not_started += 1;
             }
@@ -518,7 +550,7 @@ impl Run {
     /// Ends what is in flight, when its exchanges have been dropped.
     fn cancel_flights(&mut self, now: Instant) {
         for flight in self.frontier.drain_flights() {
-            self.window.put(flight.job.cancel(&self.policy, flight.left, now.into_std()));
+            self.put(flight.job.cancel(&self.policy, flight.left, now.into_std()));
         }
     }
 

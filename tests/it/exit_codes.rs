@@ -95,6 +95,26 @@ fn it_is_5_when_failures_stop_the_run_and_what_is_written_is_whole() {
 }
 
 #[test]
+fn failures_stop_the_run_also_while_an_older_line_is_on_its_way() {
+    let server = Server::start(|request| match request.target.as_str() {
+        "/0" => Reply::nothing().hang(),
+        _ => Reply::status(404),
+    });
+    let list: String = (0..500).map(|line| server.url(&format!("/{line}\n"))).collect();
+    let arguments = ["--max-failures", "3", "-c", "4", "--grace", "0", "--max-time", "5"];
+    let output = gather().args(arguments).write_stdin(list).assert().code(5);
+    // Those that were on their way when the third failed may have arrived.
+    let requests = server.log().requests().len();
+    assert!((4..=10).contains(&requests), "{requests} requests");
+    let records = records(&output.get_output().stdout);
+    assert_eq!(records[0]["error"]["kind"], "canceled");
+    assert_eq!(records[1]["status"], 404);
+    assert!(records.len() <= requests, "{} records", records.len());
+    let stderr = String::from_utf8_lossy(&output.get_output().stderr);
+    assert!(stderr.contains("stopped by --fail-early or --max-failures"), "{stderr}");
+}
+
+#[test]
 fn it_is_5_when_the_deadline_stops_the_run() {
     let server = Server::start(|_| Reply::nothing().hang());
     let output = gather().args(["--deadline", "500ms", "--grace", "0", &server.url("/hang")]).assert().code(5);

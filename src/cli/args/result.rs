@@ -72,6 +72,9 @@ pub(crate) struct Results {
     pub(crate) fail_early: bool,
 
     /// Stop when so many lines were not ok [default: never].
+    ///
+    /// Wherever in the list they are, also while older lines are on their way; with --baseline, which is looked up in the
+    /// order of the list, when their records are written.
     #[arg(long, value_name = "N", value_parser = values::count_of_lines)]
     pub(crate) max_failures: Option<NonZeroU64>,
 

@@ -13,7 +13,7 @@ mod tests;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use gather::engine::{Limits, Plan, WindowLimits};
+use gather::engine::{FailureLimit, Limits, Plan, WindowLimits};
 use gather::expect::Expectations;
 use gather::input::{InputOptions, Source, Variables};
 use gather::policy::{Policy, RedirectPolicy, RetryPolicy};
@@ -51,7 +51,7 @@ pub(crate) fn resolve(parsed: &Parsed, process: &Process) -> Result<Settings, Us
         plan: plan(args, &parsed.hosts),
         rules: Rules {
             deadline: args.time.deadline,
-            max_failures: args.results.max_failures.or(args.results.fail_early.then_some(NonZeroU64::MIN)),
+            max_failures: max_failures(args),
             flaky: args.checks.flaky.into(),
             allow_empty: args.results.allow_empty,
         },
@@ -89,6 +89,11 @@ fn sources(given: &[Source], process: &Process) -> Result<Vec<Source>, UsageErro
     Ok(vec![Source::Stdin])
 }
 
+/// How many failures stop the run.
+fn max_failures(args: &Args) -> Option<NonZeroU64> {
+    args.results.max_failures.or(args.results.fail_early.then_some(NonZeroU64::MIN))
+}
+
 fn plan(args: &Args, hosts: &Hosts) -> Plan {
     let defaults = Plan::default();
     Plan {
@@ -118,6 +123,10 @@ fn plan(args: &Args, hosts: &Hosts) -> Plan {
         },
         order: args.fan_out.order.into(),
         window: WindowLimits { records: args.fan_out.window, memory: args.fan_out.memory, ..WindowLimits::default() },
+        // Which failures an older run knows is found out only as the records are written, in the order of the input.
+        failure_limit: max_failures(args)
+            .filter(|_| args.checks.baseline.is_none())
+            .map(|failures| FailureLimit { failures, flaky: args.checks.flaky.into() }),
         grace: args.time.grace,
         seed: args.fan_out.seed.unwrap_or(defaults.seed),
     }
