@@ -29,8 +29,11 @@ const ACCEPT_ENCODING: HeaderValue = HeaderValue::from_static("gzip, br, zstd, d
 /// What is added to a moment must not overflow; a longer limit is none.
 const FOREVER: Duration = Duration::from_hours(30 * 365 * 24);
 
-/// Times that a request is sent anew because a connection was gone before it could carry it.
-const MOST_RESENDS: u32 = 2;
+/// Times that a request is sent anew because a kept connection died under it.
+const MOST_RESENDS: u32 = 1;
+
+/// Times that a connection is waited for anew because the one that was waited for failed for another exchange.
+const MOST_REOPENED: u32 = 2;
 
 /// The longest wait before a request is sent anew whose connection others shared. It is so short that it holds its place.
 const MOST_SCATTER: Duration = Duration::from_millis(100);
@@ -114,7 +117,7 @@ impl Talk<'_> {
         limits: &mut Limits<'_>,
         exchange: &mut Exchange,
     ) -> Result<(reqwest::Response, Option<Place>), Failure> {
-        let mut resends = 0;
+        let mut reopened = 0;
         loop {
             let place = self.shared.kept.place(self.sent_url());
             let request = self.request(place.is_some());
@@ -138,9 +141,10 @@ impl Talk<'_> {
                 }
             };
             let sockets = used(&error);
-            if resends < MOST_RESENDS && self.may_resend(&error, dial.as_ref(), sockets) {
-                resends += 1;
-                exchange.resends += u32::from(!error.is_connect());
+            let (times, most) =
+                if error.is_connect() { (&mut reopened, MOST_REOPENED) } else { (&mut exchange.resends, MOST_RESENDS) };
+            if *times < most && self.may_resend(&error, dial.as_ref(), sockets) {
+                *times += 1;
                 if self.was_shared(&error) {
                     // All that the connection carried are lost at once, and would come back at once.
                     let scatter = tokio::time::sleep(MOST_SCATTER.mul_f64(fastrand::f64()));

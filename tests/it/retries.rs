@@ -225,6 +225,25 @@ fn a_kept_connection_that_has_died_costs_no_attempt() {
 }
 
 #[test]
+fn no_request_is_sent_anew_a_second_time() {
+    let server = Server::start(|request| match request.target.as_str() {
+        // Both lines wait for one another, so that two connections are open and kept.
+        "/a" | "/b" => Reply::ok("hello").held_until(|log| log.requests().len() >= 2),
+        _ => Reply::nothing(),
+    });
+    let mut program = Running::gather(["--retry", "0", "-o", "-"]);
+    program.write(&format!("{}\n{}\n", server.url("/a"), server.url("/b")));
+    assert!([program.record(), program.record()].iter().all(|record| record["ok"] == true));
+    program.write(&format!("{}\n", server.url("/c")));
+    let record = program.record();
+    assert_eq!(record["error"]["kind"], "http_empty_reply", "{record}");
+    assert_eq!(program.end().code, Some(1));
+    let log = server.log();
+    let connections: Vec<_> = log.requests_for("/c").iter().map(|request| request.connection).collect();
+    assert!(matches!(connections[..], [first, second] if first != second && first.max(second) <= 2), "{connections:?}");
+}
+
+#[test]
 fn a_post_on_a_kept_connection_that_has_died_is_not_sent_twice() {
     let server = Server::start(|request| match request.nth_on_connection {
         1 => Reply::ok("hello"),
