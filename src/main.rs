@@ -9,8 +9,8 @@ use std::time::Duration;
 use app::Outcome;
 use gather::report::Screen;
 
-/// Records are made on one thread and dropped on another, thousands of connections grow at once, and the runs are long: the
-/// usual allocators pay for each of these, this one for none.
+/// Records are made on one thread and dropped on another, and thousands of connections may grow at once. The system's allocator
+/// takes a lock or asks the kernel for that much more often; what it makes of a request, `cargo bench --bench scenarios` tells.
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

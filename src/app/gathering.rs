@@ -138,7 +138,7 @@ impl Gathering {
     async fn take_records(&mut self, course: &mut Course) -> Result<(), Lost> {
         loop {
             let event = course.next(&mut self.records).await;
-            if self.records.has_failed_enough() && self.stop.reason().is_none() {
+            if self.records.has_failed_enough() {
                 self.stop.ask(Reason::Failures);
             }
             match event {
@@ -174,6 +174,7 @@ impl Gathering {
         if let Some(error) = self.transport.output_error() {
             return Err(Lost::Body(error.to_string()));
         }
+        // With a baseline only here it is known which failures count; without one the engine has counted them before.
         let failures = course.summary.failures(self.rules.flaky);
         if self.rules.max_failures.is_some_and(|most| failures >= most.get()) {
             self.stop.ask(Reason::Failures);
