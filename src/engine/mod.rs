@@ -41,6 +41,10 @@ const READ_AHEAD: usize = 65_536;
 /// Most lines read for each request that leaves: reading runs ahead of sending, and no request waits for it.
 const READ_PER_TICKET: usize = 32;
 
+/// Most records given out before the pool is looked at again: at the end of a list that is sorted by host nearly all records
+/// become ready at once, and the pool must not run empty while they are written.
+const MOST_IN_A_ROW: usize = 32;
+
 /// A gate is closed up to this share longer than asked for.
 const GATE_JITTER: f64 = 0.1;
 
@@ -117,6 +121,7 @@ pub fn run<T: Transport>(
         timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
         stop: Stop::Awaited(Box::pin(cancel.cancelled_owned())),
         grace,
+        in_a_row: 0,
     }
 }
 
@@ -242,6 +247,8 @@ pub struct Records {
     timer: Pin<Box<Sleep>>,
     stop: Stop,
     grace: Duration,
+    /// Records given out since the pool was looked at.
+    in_a_row: usize,
 }
 
 /// How far the run is stopped.
@@ -305,10 +312,14 @@ impl Stream for Records {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Box<Record>>> {
         let this = &mut *self;
+        if this.in_a_row < MOST_IN_A_ROW
+            && let Some(record) = this.run.lock().window.pop()
+        {
+            this.in_a_row += 1;
+            return Poll::Ready(Some(record));
+        }
+        this.in_a_row = 0;
         loop {
-            if let Some(record) = this.run.lock().window.pop() {
-                return Poll::Ready(Some(record));
-            }
             this.poll_stop(cx);
             this.poll_timer(cx);
             let settled = match &mut this.settled {
@@ -321,7 +332,6 @@ impl Stream for Records {
                     this.settled = None;
                     return Poll::Ready(this.run.lock().window.pop());
                 }
-                // Lines that are no request, and jobs whose time is over, have their records without an exchange.
                 Poll::Pending => {
                     let mut run = this.run.lock();
                     let record = run.window.pop();

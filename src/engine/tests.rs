@@ -562,6 +562,29 @@ fn what_is_done_counts_also_behind_a_slow_line() {
 }
 
 #[test]
+fn the_pool_goes_on_while_many_records_are_taken() {
+    const READY: usize = 320;
+    let slow = "http://a.example/slow".to_owned();
+    let url = |number: usize| format!("http://a.example/{number}");
+    let jobs: Vec<Job> = std::iter::once(job(&slow)).chain((0..2 * READY).map(|number| job(&url(number)))).collect();
+    // Three lines are done in each millisecond meanwhile.
+    let after = u64::try_from(READY).expect("it fits") / 3;
+    let script = Script::new([(slow, vec![Step::Answer { after, status: 200 }])]);
+    let sent = paused(|| async {
+        let mut records = start(jobs, &script, plan(4, 4));
+        records.next().await.expect("the slow line's");
+        let before = script.log().len();
+        // Whoever takes the records needs a millisecond for each, and finds them all ready.
+        for _ in 0..READY - 8 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            records.next().now_or_never().expect("a record that was ready");
+        }
+        script.log().len() - before
+    });
+    assert!(sent >= (READY - 8) / super::MOST_IN_A_ROW * 4, "{sent} requests left meanwhile");
+}
+
+#[test]
 fn by_completion_the_quick_come_first() {
     let script = Script::new([("http://a.example/0".to_owned(), vec![Step::Answer { after: 500, status: 200 }])]);
     let plan = Plan { order: Order::Completion, ..plan(4, 4) };
