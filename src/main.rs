@@ -22,12 +22,13 @@ fn main() -> ExitCode {
     app::hide_panic_messages();
     let words: Vec<_> = std::env::args_os().collect();
     let process = cli::Process::current();
-    let settings = match cli::settings(&words, &process) {
+    let mut settings = match cli::settings(&words, &process) {
         Ok(settings) => settings,
         Err(instead) => return instead.say(),
     };
     let screen = Screen::default();
     cli::log::start(&settings.log, &screen);
+    app::fit(&mut settings);
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -23,8 +23,8 @@ const MEMORY_PARTS: u64 = 4;
 /// Where the system shows its control groups.
 const CONTROL_GROUPS: &str = "/sys/fs/cgroup";
 
-/// Raises the soft limit of open files to the hard one. Where even that is too low, fewer exchanges are made at once and
-/// fewer connections kept.
+/// Raises the soft limit of open files to the hard one, and makes room for them. Where even that is too low, fewer exchanges
+/// are made at once and fewer connections kept.
 pub(super) fn raise_open_files(limits: &mut Limits, fetch: &mut FetchOptions) {
     let limit = match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(limit) => limit,
@@ -36,7 +36,9 @@ pub(super) fn raise_open_files(limits: &mut Limits, fetch: &mut FetchOptions) {
     let each = 1 + u64::from(matches!(fetch.bodies, Bodies::Directory(_)));
     let possible = concurrency_within(limit, each);
     let concurrency = limits.concurrency.min(possible);
-    fetch.max_idle = fetch.max_idle.min(idle_beside(concurrency, limit, each));
+    let open = open_by_exchanges(concurrency, each);
+    fetch.max_idle = fetch.max_idle.min(idle_beside(open, limit));
+    reserve_descriptors(open.saturating_add(u64::try_from(fetch.max_idle).unwrap_or(u64::MAX)).min(limit));
     if limits.concurrency > possible {
         warn!(
             open_files = limit,
@@ -47,16 +49,37 @@ pub(super) fn raise_open_files(limits: &mut Limits, fetch: &mut FetchOptions) {
     }
 }
 
+/// Makes the table of this process's descriptors large enough for so many.
+///
+/// Linux doubles the table when it is full, and where a process has several threads it first waits until none of them can
+/// look at the old one (`expand_files` calls `synchronize_rcu`). That takes some 10 ms each time, in which no socket can be
+/// opened: a good part of the time that thousands of connections take.
+#[cfg(target_os = "linux")]
+fn reserve_descriptors(count: u64) {
+    let last = i32::try_from(count).unwrap_or(i32::MAX) - 1;
+    let reserved = fs::File::open("/dev/null").and_then(|file| Ok(rustix::io::fcntl_dupfd_cloexec(file, last)?));
+    if let Err(error) = reserved {
+        debug!(%error, count, "the table of open files cannot be enlarged beforehand");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reserve_descriptors(_: u64) {}
+
 /// The most exchanges at once, with so many descriptors for `each`, that a limit of open files leaves room for.
 fn concurrency_within(open_files: u64, each: u64) -> NonZeroUsize {
     let possible = open_files.saturating_sub(KEPT) / PARTS * (PARTS - 1) / each;
     usize::try_from(possible).ok().and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN)
 }
 
-/// The most connections that may be kept beside so many exchanges at once.
-fn idle_beside(concurrency: NonZeroUsize, open_files: u64, each: u64) -> usize {
-    let exchanges = u64::try_from(concurrency.get()).unwrap_or(u64::MAX).saturating_mul(each);
-    usize::try_from(open_files.saturating_sub(KEPT).saturating_sub(exchanges)).unwrap_or(usize::MAX)
+/// Descriptors that may be open while so many exchanges are made, besides those of kept connections.
+fn open_by_exchanges(concurrency: NonZeroUsize, each: u64) -> u64 {
+    u64::try_from(concurrency.get()).unwrap_or(u64::MAX).saturating_mul(each).saturating_add(KEPT)
+}
+
+/// The most connections that may be kept beside so many open descriptors.
+fn idle_beside(open: u64, open_files: u64) -> usize {
+    usize::try_from(open_files.saturating_sub(open)).unwrap_or(usize::MAX)
 }
 
 /// Lets no more records wait in memory than the control group of this process (a container) has room for: beyond its limit
@@ -134,8 +157,9 @@ mod tests {
             [(0, 1, 64), (64, 2, 64), (1024, 1, 64), (1024, 2, 5_000), (20_000, 1, 10_000)]
         {
             let concurrency = concurrency_within(open_files, each).min(NonZeroUsize::new(wanted).expect("not 0"));
-            let idle = idle_beside(concurrency, open_files, each);
-            let all = KEPT + concurrency.get() as u64 * each + idle as u64;
+            let open = open_by_exchanges(concurrency, each);
+            let idle = idle_beside(open, open_files);
+            let all = open + idle as u64;
             assert!(all <= open_files.max(KEPT + each), "{all} of {open_files}");
             assert!(open_files < KEPT || idle >= concurrency.get() / 3, "{idle} beside {concurrency} of {open_files}");
         }

@@ -77,6 +77,13 @@ pub(crate) enum Signal {
     Terminate,
 }
 
+/// Fits the settings to what the system allows. Belongs before the runtime's start: some of it is much cheaper while the
+/// process has one thread.
+pub(crate) fn fit(settings: &mut Settings) {
+    limits::raise_open_files(&mut settings.plan.limits, &mut settings.fetch);
+    limits::fit_memory(&mut settings.plan.window);
+}
+
 /// Runs as the settings say, and says on `screen` what a person must know.
 ///
 /// Gathering is a task of its own, because writing records may block for as long as their reader likes: so a second signal
@@ -115,10 +122,7 @@ fn stopping(grace: Duration) -> String {
 /// Opens everything before anything is sent, then gathers.
 async fn gather(settings: Settings, stop: Stop, screen: Screen) -> Outcome {
     let screen = &screen;
-    let mut settings = settings;
     limits::catch_file_size_limit();
-    limits::raise_open_files(&mut settings.plan.limits, &mut settings.fetch);
-    limits::fit_memory(&mut settings.plan.window);
     if let Err(error) = settings.plan.window.check_temporary_files(settings.plan.order) {
         let directory = std::env::temp_dir();
         let directory = escape(&directory.to_string_lossy()).into_owned();

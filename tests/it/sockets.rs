@@ -68,6 +68,23 @@ fn idle_connections_of_hosts_that_are_done_are_closed_while_the_run_goes_on() {
 }
 
 #[test]
+fn there_is_room_for_the_descriptors_of_a_large_run_before_they_are_needed() {
+    let server = Server::start(|_| Reply::ok("hello"));
+    let mut program = crate::support::gather_under(&["prlimit", "--nofile=10000"]);
+    program.args(["-q", "-c", "3000"]);
+    let mut program = Running::start(program);
+    program.write(&(server.url("/") + "\n"));
+    program.line();
+    // What the kernel would give a process that opens a few files is 64 or 256.
+    let status = fs::read_to_string(format!("/proc/{}/status", program.id())).expect("a running program");
+    let room = status.lines().find_map(|line| line.strip_prefix("FDSize:")).expect("the kernel tells it");
+    let room: usize = room.trim().parse().expect("a number");
+    assert!(room >= 3000, "the table has room for {room}");
+    assert_eq!(program.end().code, Some(0));
+    assert_eq!(server.log().connections(), 1);
+}
+
+#[test]
 fn with_few_descriptors_a_run_makes_fewer_exchanges_at_once_and_loses_none() {
     let server = Server::start(|_| Reply::ok("hello"));
     let lines: String = (0..500).map(|line| server.url_at(&format!("h{}.test", line % 100), "/") + "\n").collect();
