@@ -31,6 +31,9 @@ pub(crate) const SERVE: &str = "--serve";
 /// Connections that may wait to be accepted; the system may allow fewer.
 const BACKLOG: u32 = 65_535;
 
+/// Descriptors that the server can use without a stop.
+const MOST_DESCRIPTORS: u64 = 65_536;
+
 /// A server lives no longer than this, whatever becomes of the bench.
 const LIFETIME: Duration = Duration::from_hours(2);
 
@@ -109,6 +112,7 @@ impl Drop for Server {
 
 /// Is the server until standard input ends.
 pub(crate) fn serve(role: &str, directory: &Path) {
+    reserve_descriptors();
     let tls = match role {
         "tls" => Some(tls::acceptor(directory, Protocol::Http1)),
         "http2" => Some(tls::acceptor(directory, Protocol::Http2)),
@@ -149,6 +153,15 @@ pub(crate) fn serve(role: &str, directory: &Path) {
     });
     // Either way the server is over.
     let _ = runtime.block_on(async { tokio::time::timeout(LIFETIME, stopped).await });
+}
+
+/// Makes the table of descriptors as large as it may become. Otherwise Linux enlarges it by and by, and as this process has two
+/// threads, stands still each time until both have let go of the old one.
+fn reserve_descriptors() {
+    let most = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(MOST_DESCRIPTORS);
+    let last = i32::try_from(most.min(MOST_DESCRIPTORS)).expect("it fits") - 1;
+    // Only a matter of speed.
+    let _ = rustix::io::fcntl_dupfd_cloexec(io::stdin(), last);
 }
 
 /// What the server remembers.
