@@ -145,11 +145,14 @@ fn exchange<T: Transport>(
         Some(judge) => tokio::spawn(looked_at(exchange, judge, Arc::clone(looks))),
     });
     async move {
+        let began = Instant::now();
         let exchange = task.await.unwrap_or_else(|error| {
             // What a panic says may quote the data that it came from, secrets among them.
             let why = if error.is_panic() { "a part of this program panicked" } else { "it was given up" };
             let failure = Failure::new(FailureKind::InternalError, format!("the exchange did not end: {why}"));
-            Exchange::unsent(SystemTime::now(), failure)
+            let mut exchange = Exchange::unsent(SystemTime::now(), failure);
+            exchange.timing.total = began.elapsed();
+            exchange
         });
         (ticket.id, exchange)
     }
@@ -459,7 +462,9 @@ impl Run {
         let mut flight = self.frontier.take(id);
         let next = self.next(&flight, &exchange, now);
         self.frontier.land(&flight, &exchange, gate, now);
-        let (job, left) = (&mut flight.job, flight.left);
+        // Where processors are scarce, an exchange waits for one before it begins, and when it is over.
+        let began = now.checked_sub(exchange.timing.total).unwrap_or(now);
+        let (job, left) = (&mut flight.job, flight.left.max(began));
         match next {
             Next::Finish(ending) => {
                 self.put(flight.job.finish(exchange, ending, &self.policy, left, now));

@@ -584,6 +584,34 @@ fn the_pool_goes_on_while_many_records_are_taken() {
     assert!(sent >= (READY - 8) / super::MOST_IN_A_ROW * 4, "{sent} requests left meanwhile");
 }
 
+/// A transport whose exchanges wait for a processor, for this long, before they begin.
+#[derive(Clone)]
+struct Busy(Duration);
+
+impl Transport for Busy {
+    fn exchange(&self, _: Call) -> impl Future<Output = Exchange> + Send + 'static {
+        let wait = self.0;
+        async move {
+            tokio::time::sleep(wait).await;
+            let mut exchange = Exchange::answered(200, HeaderMap::new());
+            exchange.timing.total = Duration::from_millis(10);
+            tokio::time::sleep(exchange.timing.total).await;
+            exchange
+        }
+    }
+}
+
+#[test]
+fn time_in_which_this_machine_was_busy_is_not_the_servers() {
+    let busy = Duration::from_millis(50);
+    let jobs = futures::stream::iter([job("http://a.example/")]);
+    let record = paused(|| async {
+        let mut records = run(jobs, Busy(busy), plan(4, 4), CancellationToken::new());
+        records.next().await.expect("a record")
+    });
+    assert_eq!((record.time_wait, record.time_total), (Some(busy), Some(Duration::from_millis(10))));
+}
+
 #[test]
 fn by_completion_the_quick_come_first() {
     let script = Script::new([("http://a.example/0".to_owned(), vec![Step::Answer { after: 500, status: 200 }])]);

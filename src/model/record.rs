@@ -100,7 +100,7 @@ pub struct Record {
     #[serde(skip_serializing_if = "Option::is_none", with = "seconds")]
     #[cfg_attr(test, schemars(with = "Option<f64>"))]
     pub time_total: Option<Duration>,
-    /// In queues, gates and backoff, before the first exchange and between exchanges.
+    /// In queues, gates and backoff, and for a processor of this machine: before the first exchange and between exchanges.
     #[serde(skip_serializing_if = "Option::is_none", with = "seconds")]
     #[cfg_attr(test, schemars(with = "Option<f64>"))]
     pub time_wait: Option<Duration>,
