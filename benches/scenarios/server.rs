@@ -37,6 +37,9 @@ const MOST_DESCRIPTORS: u64 = 65_536;
 /// A server lives no longer than this, whatever becomes of the bench.
 const LIFETIME: Duration = Duration::from_hours(2);
 
+/// Half a millisecond for each of two roundings.
+const LATENESS: Duration = Duration::from_millis(1);
+
 /// Answers up to this size are written in one piece.
 const PIECE: usize = 256 * 1024;
 
@@ -226,10 +229,10 @@ impl Site {
     }
 }
 
-/// Waits until `delay` has passed since `arrived`. Timers go off at the next whole millisecond, half of one too late on
-/// average.
+/// Waits until `delay` has passed since `arrived`. Timers go off at a whole millisecond, and what the system is asked to wait
+/// is rounded up to whole milliseconds again, so on average one is too late by the [`LATENESS`] of both.
 async fn pass(arrived: Instant, delay: Duration) {
-    sleep_until(arrived + delay.saturating_sub(Duration::from_micros(500))).await;
+    sleep_until(arrived + delay.saturating_sub(LATENESS)).await;
 }
 
 fn sized(size: usize, output: &mut Vec<u8>) -> io::Result<usize> {
