@@ -114,6 +114,38 @@ fn line(index: u64, url: &str) -> Record {
 }
 
 #[test]
+fn names_of_quantiles_can_be_read_wherever_they_stand() {
+    // Boxes of the names and of the panel that they are in.
+    const BOXES: &str = "[document.querySelector('.histogram'), ...document.querySelectorAll('.quantile span')]
+        .map((element) => [element.getBoundingClientRect(), element.textContent])
+        .map(([{ left, right }, text]) => [left, right, text])";
+    let taking = |micros: &dyn Fn(u64) -> u64| -> Vec<Record> {
+        let url = "http://a.example/";
+        let record = |index| Record { time_total: Some(Duration::from_micros(micros(index))), ..line(index, url) };
+        (0..100).map(record).collect()
+    };
+    let (same, close, far) = (
+        taking(&|_| 1500),
+        taking(&|index| 900 + 7 * index),
+        taking(&|index| [1, 100, 10_000][usize::from(index >= 60) + usize::from(index >= 95)] * 1_000),
+    );
+    for (records, alone) in [(same, false), (close, false), (far, true)] {
+        let Some(mut tab) = Tab::of(&records) else { return };
+        for width in [1280, 390] {
+            tab.browser.window(width, 844, "light");
+            tab.open("");
+            let boxes: Vec<(f64, f64, String)> = serde_json::from_value(tab.browser.evaluate(BOXES)).expect("boxes");
+            let (panel, marks) = boxes.split_first().expect("a histogram");
+            let all: Vec<&str> = marks.iter().map(|(.., text)| text.as_str()).collect();
+            assert_eq!(all.join(" "), "p50 p90 p99");
+            assert!(!alone || width < 600 || all.len() == 3, "{all:?}");
+            assert!(marks.iter().all(|(left, right, _)| *left >= panel.0 && *right <= panel.1), "{boxes:?}");
+            assert!(marks.is_sorted_by(|one, next| one.1 <= next.0), "{boxes:?}");
+        }
+    }
+}
+
+#[test]
 fn a_page_shows_the_run_in_both_themes_and_sizes_and_asks_the_network_for_nothing() {
     let Some(mut tab) = Tab::of(&run()) else { return };
     let mut brightness = Vec::new();

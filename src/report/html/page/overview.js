@@ -48,6 +48,29 @@ function bins(lines) {
   return found;
 }
 
+/** The width of a name in the histogram, with some space. */
+const NAME = 30;
+
+/**
+ * Where the marks stand, in percent of so many pixels. A name stands right of its mark, late ones stand left of it; those that
+ * would lie upon each other stand together, at the last of them.
+ */
+function named(marks, x, pixels) {
+  let names = [];
+  return marks.map(({ name, value }, i) => {
+    const at = x(value), late = at > 75;
+    names.push(name);
+    if (i + 1 < marks.length) {
+      const next = x(marks[i + 1].value);
+      const room = (late ? 0 : names.length * NAME) + (next > 75 ? 2 * NAME : 0);
+      if (((next - at) / 100) * pixels < room) return { at, late };
+    }
+    const together = names.join(" ");
+    names = [];
+    return { at, late, name: together };
+  });
+}
+
 function drawTimes(lines) {
   const found = bins(lines);
   const box = byId("times");
@@ -74,7 +97,7 @@ function drawTimes(lines) {
     el("dl", { class: "quantiles" }, ...[...marks, { name: "slowest", value: sorted.at(-1) }]
       .map(({ name, value }) => el("div", {}, el("dt", {}, name), el("dd", {}, time(value))))),
     el("div", { class: "histogram", role: "img", "aria-label": `Histogram of ${count(sorted.length)} times on a logarithmic axis` }, ...bars,
-      ...marks.map(({ name, value }) => el("i", { class: "quantile", style: { left: `${x(value)}%` }, "aria-hidden": "true" }, el("span", {}, name)))),
+      ...named(marks, x, box.clientWidth).map(({ name, at, late }) => el("i", { class: late ? "quantile late" : "quantile", style: { left: `${at}%` }, "aria-hidden": "true" }, name && el("span", {}, name)))),
     el("div", { class: "ticks", "aria-hidden": "true" }, ...powers.map((at) => tickLabel(tick(at, at), x(at)))),
   );
 }
