@@ -12,9 +12,9 @@ use sha2::{Digest, Sha256};
 use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 use url::Url;
 
+use super::body_file::{BodyFile, WriteError};
 use super::connect::Probe;
 use super::decode::{Undecodable, is_bomb};
-use super::spool::{Spool, WriteError};
 use super::text;
 use crate::model::{Body, Failure, FailureKind};
 
@@ -96,7 +96,7 @@ pub(super) enum Sink {
     /// Into the record.
     Memory(Vec<u8>),
     /// Into a file.
-    File(Box<Spool>),
+    File(Box<BodyFile>),
 }
 
 /// A body that is being taken in, decoded.
@@ -147,7 +147,7 @@ impl Sink {
 
     /// The sink for a body in a file of `directory`.
     pub(super) fn file(directory: &Path, index: u64, url: &Url, content_type: Option<&HeaderValue>) -> Self {
-        Self::File(Box::new(Spool::new(directory, index, url, content_type)))
+        Self::File(Box::new(BodyFile::new(directory, index, url, content_type)))
     }
 }
 
@@ -197,7 +197,7 @@ impl Intake {
         match &mut self.sink {
             Sink::Count => {}
             Sink::Memory(body) => body.extend_from_slice(bytes),
-            Sink::File(spool) => spool.take(bytes),
+            Sink::File(file) => file.take(bytes),
         }
         Ok(())
     }
@@ -213,13 +213,13 @@ impl Intake {
 
     /// Whether bytes wait to be written.
     pub(super) fn is_full(&self) -> bool {
-        matches!(&self.sink, Sink::File(spool) if spool.is_full())
+        matches!(&self.sink, Sink::File(file) if file.is_full())
     }
 
     /// Writes what waits to be written.
     pub(super) async fn relieve(&mut self) -> Result<(), WriteError> {
-        if let Sink::File(spool) = &mut self.sink {
-            spool.relieve().await?;
+        if let Sink::File(file) = &mut self.sink {
+            file.relieve().await?;
         }
         // While the disk was slow, nothing was read: that was no silence of the server.
         Probe::hear(0);
@@ -235,7 +235,7 @@ impl Intake {
                 give_back(&mut bytes);
                 text::body(bytes, content_type)
             }
-            Sink::File(spool) => Body::File(spool.finish().await?),
+            Sink::File(file) => Body::File(file.finish().await?),
         };
         let copy = match self.copy {
             Copy::Unwanted => None,

@@ -6,9 +6,9 @@ use http::{HeaderMap, HeaderValue, header};
 use tokio::io::AsyncReadExt as _;
 use url::Url;
 
+use super::body_file;
 use super::connect::Probe;
 use super::decode::Codings;
-use super::spool;
 
 /// Decoded bytes at which a target has seen enough; transports have a limit of their own.
 const ENOUGH: u64 = 4 << 20;
@@ -37,7 +37,7 @@ pub fn file_name(bytes: &[u8]) {
     let (url, content_type) = bytes.split_at(split);
     let Ok(Ok(url)) = std::str::from_utf8(url).map(Url::parse) else { return };
     let content_type = HeaderValue::from_bytes(content_type.trim_ascii()).ok();
-    let name = spool::name(u64::from(bytes[0]), &url, content_type.as_ref());
+    let name = body_file::name(u64::from(bytes[0]), &url, content_type.as_ref());
     let parts: Vec<Component<'_>> = Path::new(&name).components().collect();
     assert!(parts.len() == 2 && parts.iter().all(|part| matches!(part, Component::Normal(_))), "{name}");
     assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-.".contains(&byte)), "{name}");

@@ -4,13 +4,14 @@
 //! exchange ─► route, keep ─► client (reqwest) ─► connect ─► dns, proxy, tls
 //!     │                            │                       └► lookup ─► name_servers
 //!     ▼                            ▼
-//!   limits                     response ─► body ─► decode ─► text, spool
+//!   limits                     response ─► body ─► decode ─► text, body_file
 //!
 //!   guard: which addresses may be connected to, asked by route and dns
 //!   classify: what an error of any of them means
 //! ```
 
 mod body;
+mod body_file;
 mod classify;
 mod client;
 mod connect;
@@ -29,7 +30,7 @@ mod options;
 mod proxy;
 mod response;
 mod route;
-mod spool;
+
 mod text;
 mod tls;
 
@@ -61,7 +62,7 @@ impl HttpTransport {
         let routes = Arc::new(route::Routes::new(&options)?);
         let (client, proxies) = client::build(&options, Arc::clone(&routes))?;
         if let Bodies::Directory(path) = &options.bodies {
-            spool::prepare(path).map_err(|source| FetchError::OutputDirectory { path: path.clone(), source })?;
+            body_file::prepare(path).map_err(|source| FetchError::OutputDirectory { path: path.clone(), source })?;
         }
         let shared = exchange::Shared {
             client,

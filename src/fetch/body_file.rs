@@ -45,7 +45,7 @@ type Written = io::Result<(NamedTempFile, Vec<u8>)>;
 
 /// A body on its way to a file. Dropped before [`finish`](Self::finish), it leaves nothing behind.
 #[derive(Debug)]
-pub(super) struct Spool {
+pub(super) struct BodyFile {
     path: PathBuf,
     batch: Vec<u8>,
     file: Option<NamedTempFile>,
@@ -61,7 +61,7 @@ pub(super) struct WriteError {
     source: io::Error,
 }
 
-impl Spool {
+impl BodyFile {
     /// A file in `directory` for the body of line `index`, from `url`.
     pub(super) fn new(directory: &Path, index: u64, url: &Url, content_type: Option<&HeaderValue>) -> Self {
         let path = directory.join(name(index, url, content_type));
@@ -204,15 +204,15 @@ mod tests {
     #[tokio::test]
     async fn a_body_of_many_batches_comes_out_whole() {
         let directory = tempfile::tempdir().expect("a directory");
-        let mut spool = Spool::new(directory.path(), 7, &url(), None);
+        let mut file = BodyFile::new(directory.path(), 7, &url(), None);
         let bytes: Vec<u8> = (0..3 * BATCH + 5).map(|n| u8::try_from(n % 251).expect("less than 251")).collect();
         for chunk in bytes.chunks(100_000) {
-            spool.take(chunk);
-            if spool.is_full() {
-                spool.relieve().await.expect("written");
+            file.take(chunk);
+            if file.is_full() {
+                file.relieve().await.expect("written");
             }
         }
-        let path = spool.finish().await.expect("named");
+        let path = file.finish().await.expect("named");
         assert_eq!(fs::read(&path).expect("the file"), bytes);
         assert_eq!(entries(path.parent().expect("a directory")), 1, "no temporary file is left");
     }
@@ -220,12 +220,12 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_is_given_up_leaves_nothing() {
         let directory = tempfile::tempdir().expect("a directory");
-        let mut spool = Spool::new(directory.path(), 7, &url(), None);
-        spool.take(&vec![0; 2 * BATCH]);
-        spool.relieve().await.expect("written");
-        spool.written().await.expect("written");
+        let mut file = BodyFile::new(directory.path(), 7, &url(), None);
+        file.take(&vec![0; 2 * BATCH]);
+        file.relieve().await.expect("written");
+        file.written().await.expect("written");
         assert_eq!(entries(&directory.path().join("000")), 1);
-        drop(spool);
+        drop(file);
         assert_eq!(entries(&directory.path().join("000")), 0);
     }
 
@@ -233,9 +233,9 @@ mod tests {
     async fn what_cannot_be_written_is_told_with_its_path() {
         let directory = tempfile::tempdir().expect("a directory");
         fs::write(directory.path().join("000"), "in the way").expect("a file");
-        let mut spool = Spool::new(directory.path(), 7, &url(), None);
-        spool.take(b"x");
-        let error = spool.finish().await.expect_err("a file is in the way");
+        let mut file = BodyFile::new(directory.path(), 7, &url(), None);
+        file.take(b"x");
+        let error = file.finish().await.expect_err("a file is in the way");
         assert!(error.to_string().contains("000/000007-"), "{error}");
     }
 }
