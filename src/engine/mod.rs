@@ -34,8 +34,8 @@ pub use crate::schedule::{Learned, Limits, ParseRateError, Pressure, Rate};
 #[cfg(test)]
 mod tests;
 
-/// Most jobs that wait at their origins before reading on stops. It is what lets a list that is sorted by host keep all
-/// its hosts busy, and it bounds what the frontier holds.
+/// Most jobs that wait at their origins before reading on stops, unless they take too much memory before. It is what lets a
+/// list that is sorted by host keep all its hosts busy.
 const READ_AHEAD: usize = 65_536;
 
 /// Most lines read for each request that leaves: reading runs ahead of sending, and no request waits for it.
@@ -420,7 +420,9 @@ impl Run {
     fn may_read_on(&self) -> bool {
         // While the network is down no line is taken, except one to probe it with if none is left.
         let makes_sense = !self.frontier.is_network_down() || self.frontier.is_empty();
-        self.window.has_room() && self.frontier.waiting() < READ_AHEAD && makes_sense
+        let (waiting, bytes) = (self.frontier.waiting(), self.frontier.waiting_bytes());
+        let has_few = waiting == 0 || (waiting < READ_AHEAD && bytes < self.window.read_ahead_bytes());
+        self.window.has_room() && has_few && makes_sense
     }
 
     fn admit(&mut self, job: Job, now: Instant) {

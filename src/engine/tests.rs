@@ -547,6 +547,21 @@ fn a_full_window_stops_the_reading() {
 }
 
 #[test]
+fn lines_that_wait_take_no_more_memory_than_allowed() {
+    const BODY: usize = 1 << 20;
+    let mut large = job("http://a.example/");
+    large.request.as_mut().expect("a request").body = Some(vec![b'x'; BODY].into());
+    let mut plan = plan(4, 4);
+    plan.window.memory = 16 << 20;
+    let (few, all) = paused(|| async {
+        let mut records = start(vec![large; 100], &Script::default(), plan);
+        assert!(records.next().now_or_never().is_none());
+        (records.snapshot().admitted, records.count().await)
+    });
+    assert!((4 + 8..=4 + 16).contains(&few) && all == 100, "{few} of {all} were read");
+}
+
+#[test]
 fn what_is_done_counts_also_behind_a_slow_line() {
     let script = Script::new([("http://a.example/0".to_owned(), vec![Step::Hang])]);
     let jobs = futures::stream::iter((0..20).map(|n| job(&format!("http://a.example/{n}"))));

@@ -17,6 +17,9 @@ use super::asked::{Asked, Defaults, bad, malformed, parse_method};
 use super::shown::{kept, quoted};
 use crate::model::{Failure, Job, Overrides, StatusSet};
 
+/// Levels of a carried value. In the record it lies deeper, and what reads JSON commonly takes no more than 128.
+const MOST_LEVELS: usize = 100;
+
 /// The job of one line, which is not blank.
 pub(super) fn job(line: &str, defaults: &Defaults<'_>) -> Job {
     if line.starts_with('"') {
@@ -306,7 +309,21 @@ fn accept(value: &RawValue) -> Result<StatusSet, Failure> {
 
 /// A value that only passes through into the record.
 fn carried(name: &str, value: &RawValue) -> Result<Value, Failure> {
-    typed(value, name, "JSON of whole characters and at most 127 levels")
+    let right = format!("JSON of whole characters and at most {MOST_LEVELS} levels");
+    let carried = typed(value, name, &right)?;
+    if is_deeper(&carried, MOST_LEVELS) {
+        return Err(wrong_type(&format!("the field {}", quoted(name)), value, &right));
+    }
+    Ok(carried)
+}
+
+/// Whether arrays and objects are nested in more `levels` than that. The parser has a limit, so this has one too.
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(values) => levels == 0 || values.iter().any(|value| is_deeper(value, levels - 1)),
+        Value::Object(fields) => levels == 0 || fields.values().any(|value| is_deeper(value, levels - 1)),
+        _ => false,
+    }
 }
 
 fn typed<T: DeserializeOwned>(value: &RawValue, name: &str, right: &str) -> Result<T, Failure> {
@@ -543,6 +560,21 @@ mod tests {
         assert_eq!(
             request(&format!(r#"{{"url": "http://h", "body": {nested}}}"#)).body.map(|body| body.len()),
             Some(60_001)
+        );
+    }
+
+    #[test]
+    fn a_carried_value_is_not_too_deep_for_who_reads_the_record() {
+        let line = |levels: usize| {
+            let nested = format!("{}1{}", r#"{"a":["#.repeat(levels / 2), "]}".repeat(levels / 2));
+            format!(r#"{{"url": "http://h", "x": {nested}}}"#)
+        };
+        let job = job_of(&line(100));
+        let record = crate::model::Record { input: job.input, ..Default::default() };
+        let record = serde_json::to_string(&record).expect("it can be written");
+        serde_json::from_str::<crate::model::Record>(&record).expect("it can be read");
+        assert!(
+            message(&line(102)).starts_with("the field `x` is an object; JSON of whole characters and at most 100")
         );
     }
 

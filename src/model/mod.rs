@@ -22,6 +22,7 @@ pub(crate) mod seconds;
 mod secret;
 mod status;
 mod transport;
+pub(crate) mod weight;
 
 pub use body::{Base64, Body};
 pub use escape::{escape, is_unsafe};

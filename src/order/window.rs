@@ -4,7 +4,10 @@ use std::collections::VecDeque;
 
 use super::spill::{Spill, Spilled};
 use super::{Order, WindowLimits};
-use crate::model::{Failure, FailureKind, Record};
+use crate::model::{Failure, FailureKind, Record, weight};
+
+/// So many bytes of lines are read ahead whatever the limit of memory.
+const LEAST_READ_AHEAD: u64 = 8 << 20;
 
 /// The jobs admitted and not yet written.
 #[derive(Debug)]
@@ -56,6 +59,12 @@ impl Window {
         self.admitted() - self.written < self.limits.records.get() && !self.is_exhausted()
     }
 
+    /// About how many bytes of lines that were read may wait for their turn: as many as of finished records, but never too
+    /// few to keep the pool busy.
+    pub(crate) fn read_ahead_bytes(&self) -> u64 {
+        self.limits.memory.max(LEAST_READ_AHEAD)
+    }
+
     /// Whether neither memory nor disk takes another record. Then only the oldest unwritten line may go on.
     pub(crate) fn is_exhausted(&self) -> bool {
         self.is_disk_full
@@ -91,7 +100,7 @@ impl Window {
             Slot::Awaited => return None,
             slot => match std::mem::replace(slot, Slot::Awaited) {
                 Slot::Held(record) => {
-                    self.held -= weight(&record);
+                    self.held -= weight::of_record(&record);
                     record
                 }
                 Slot::Spilled(spilled) => self.read_back(spilled),
@@ -141,7 +150,7 @@ impl Window {
 
     /// Holds a record in memory, or writes it away if memory is used up and it cannot be written out next.
     fn keep(&mut self, record: Box<Record>, is_next: bool) -> Slot {
-        let weight = weight(&record);
+        let weight = weight::of_record(&record);
         if self.held + weight > self.limits.memory && !is_next {
             match self.spill.write(&record) {
                 Ok(spilled) => return Slot::Spilled(spilled),
@@ -169,27 +178,6 @@ impl Window {
             Record { index: self.written, error: Some(failure), ..Record::default() }
         }))
     }
-}
-
-/// About how many bytes of memory a record takes.
-fn weight(record: &Record) -> u64 {
-    const TEXTS: usize = 1024;
-    const FIELD: usize = 256;
-    const EXCHANGE: usize = 600;
-    let texts = |text: &Option<String>| text.as_ref().map_or(0, String::capacity);
-    let binary = record.body_base64.as_ref().map_or(0, |body| body.0.len());
-    let headers = record.headers.as_ref().map_or(0, |headers| headers.0.capacity() * FIELD);
-    let exchanges = (record.hops.len() + record.attempts.len()) * EXCHANGE;
-    let failed: usize = record.failed.iter().map(String::capacity).sum();
-    let bytes = size_of::<Record>()
-        + TEXTS
-        + record.url.capacity() * 2
-        + texts(&record.body)
-        + binary
-        + headers
-        + exchanges
-        + failed;
-    bytes as u64
 }
 
 #[cfg(test)]

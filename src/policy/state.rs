@@ -10,6 +10,7 @@ use super::{Ending, Policy};
 use crate::expect;
 use crate::model::{
     Base64, Exchange, ExchangeRecord, Failure, FailureKind, Job, Place, Record, Request, Seen, Verdict, redacted,
+    weight,
 };
 
 /// A job on its way through the frontier and the pool.
@@ -21,6 +22,8 @@ pub(crate) struct JobState {
     pub request: Request,
     /// Since when it has been waiting to leave.
     pub waiting_since: Instant,
+    /// About how many bytes of memory it took when it was admitted.
+    pub weight: u64,
     /// What happened before the current exchange; `None` while it is the job's first.
     pub history: Option<Box<History>>,
     line: Line,
@@ -74,9 +77,10 @@ impl History {
 impl JobState {
     /// A job that waits for its first exchange, or the record of a line that is no request.
     pub(crate) fn new(index: u64, job: Job, now: Instant) -> Result<Self, Box<Record>> {
+        let weight = weight::of_job(&job);
         let mut line = Line { place: job.place, id: job.id, input: job.input, asked: job.asked };
         match job.request {
-            Ok(request) => Ok(Self { index, request, waiting_since: now, history: None, line }),
+            Ok(request) => Ok(Self { index, request, waiting_since: now, weight, history: None, line }),
             Err(bad) => {
                 let mut record = line.record(index);
                 record.url = bad.text;

@@ -25,6 +25,8 @@ pub(crate) struct Frontier {
     deadlines: BTreeSet<(Instant, u64, OriginId)>,
     flights: Slab<Flight>,
     waiting: usize,
+    /// About how many bytes of memory the waiting jobs take.
+    waiting_bytes: u64,
     /// Exchanges that have left.
     departures: u64,
     rate: Option<Rate>,
@@ -68,6 +70,7 @@ impl Frontier {
             deadlines: BTreeSet::new(),
             flights: Slab::new(),
             waiting: 0,
+            waiting_bytes: 0,
             departures: 0,
             rate: limits.rate,
             sent: RateCell::default(),
@@ -80,9 +83,10 @@ impl Frontier {
 
     /// Lets `job` wait for its turn at its origin; it ends with its line's time at `deadline`, if it has one.
     pub(crate) fn push(&mut self, job: Box<JobState>, deadline: Option<Instant>, now: Instant) {
-        let index = job.index;
+        let (index, weight) = (job.index, job.weight);
         let origin = self.origins.push(Waiting { job, deadline }, now);
         self.waiting += 1;
+        self.waiting_bytes += weight;
         if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, index, origin));
         }
@@ -108,7 +112,7 @@ impl Frontier {
         }
         self.retries.count_request(now);
         self.departures += 1;
-        self.waiting -= 1;
+        self.no_longer_waits(&job);
         let entry = self.flights.vacant_entry();
         let id = FlightId(entry.key());
         Some((id, entry.insert(Flight { job, left: now, origin })))
@@ -176,7 +180,7 @@ impl Frontier {
         deadline: impl Fn(&JobState) -> Instant,
     ) -> Option<(Box<JobState>, TimeUp)> {
         if let Some((job, cause)) = self.origins.wake(now) {
-            self.waiting -= 1;
+            self.no_longer_waits(&job);
             return Some((job, TimeUp::Circuit(cause)));
         }
         while let Some(entry) = self.backing_off.first_entry().filter(|entry| entry.key().0 <= now) {
@@ -187,7 +191,7 @@ impl Frontier {
         while let Some(&(at, index, origin)) = self.deadlines.first().filter(|(at, ..)| *at <= now) {
             self.deadlines.remove(&(at, index, origin));
             if let Some((job, cause)) = self.origins.remove(origin, index, now) {
-                self.waiting -= 1;
+                self.no_longer_waits(&job);
                 return Some((job, cause.map_or(TimeUp::Line, TimeUp::Circuit)));
             }
         }
@@ -208,7 +212,7 @@ impl Frontier {
         let mut jobs = self.origins.drain(now);
         jobs.extend(std::mem::take(&mut self.backing_off).into_values());
         self.deadlines.clear();
-        self.waiting = 0;
+        (self.waiting, self.waiting_bytes) = (0, 0);
         jobs
     }
 
@@ -235,6 +239,11 @@ impl Frontier {
     /// How many jobs wait at their origins.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting
+    }
+
+    /// About how many bytes of memory the jobs take that wait at their origins.
+    pub(crate) fn waiting_bytes(&self) -> u64 {
+        self.waiting_bytes
     }
 
     /// How many jobs are in backoff.
@@ -266,6 +275,11 @@ impl Frontier {
     /// Whether reading on makes no sense, because no line could leave.
     pub(crate) fn is_network_down(&self) -> bool {
         self.network.is_down()
+    }
+
+    fn no_longer_waits(&mut self, job: &JobState) {
+        self.waiting -= 1;
+        self.waiting_bytes -= job.weight;
     }
 
     /// Before when no request may leave at all.

@@ -56,7 +56,8 @@ pub(crate) struct FanOut {
     /// How many bytes of finished records wait in memory for an older line.
     ///
     /// What is more waits in a temporary file, in the directory that TMPDIR names, where with 0 it must be possible to write.
-    /// In a container it is a quarter of the memory that the container has, if that is less.
+    /// In a container it is a quarter of the memory that the container has, if that is less. Lines that were read and wait
+    /// for their turn may take as much, or 8 MiB if that is more.
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = values::size)]
     pub(crate) memory: u64,
 
