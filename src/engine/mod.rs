@@ -228,6 +228,7 @@ fn read_on<J: Stream<Item = Job>>(
     for _ in 0..READ_PER_TICKET {
         let Some(source) = jobs else {
             run.input_ended = true;
+            run.frontier.has_all();
             return false;
         };
         if !run.may_read_on() {

@@ -856,6 +856,26 @@ impl Transport for Refusing {
 }
 
 #[test]
+fn a_network_that_goes_down_on_the_way_costs_no_line() {
+    let url = |n: usize| format!("http://h{n}.example/");
+    let script = always(&Step::Outage { millis: 2_500 }, (64..500).map(url));
+    let records = records((0..500).map(|n| job(&url(n))).collect(), &script, plan(64, 8));
+    let failed = records.iter().filter(|record| !record.ok).count();
+    assert_eq!(failed, 0, "{failed} lines paid for the outage");
+}
+
+#[test]
+fn hosts_that_are_dead_are_no_network_that_is_down() {
+    let url = |n: usize| format!("http://h{n}.example/");
+    let script = always(&Step::Fail { after: 2_000, kind: FailureKind::ConnectTimeout }, (0..20).map(|n| url(10 * n)));
+    let jobs = (0..200).map(|n| job(&url(n))).collect();
+    let (records, took) = timed(|| start(jobs, &script, plan(64, 8)));
+    assert_eq!(records.iter().filter(|record| !record.ok).count(), 20);
+    // Three attempts of two seconds, and backoff.
+    assert!(took < Duration::from_secs(10), "took {took:?}");
+}
+
+#[test]
 fn of_many_origins_only_some_are_remembered() {
     let jobs = futures::stream::iter((0..50_000).map(|n| job(&format!("http://h{n}.example/"))));
     paused(|| async {

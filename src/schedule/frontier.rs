@@ -37,6 +37,8 @@ pub(crate) struct Frontier {
     lacking_until: Option<Instant>,
     network: Network,
     retries: Share,
+    /// Whether every job is known by now.
+    has_all: bool,
 }
 
 /// A job whose exchange is being made.
@@ -78,6 +80,7 @@ impl Frontier {
             lacking_until: None,
             network: Network::default(),
             retries: Share::default(),
+            has_all: false,
         }
     }
 
@@ -90,6 +93,11 @@ impl Frontier {
         if let Some(deadline) = deadline {
             self.deadlines.insert((deadline, index, origin));
         }
+    }
+
+    /// Hears that no more new jobs come.
+    pub(crate) fn has_all(&mut self) {
+        self.has_all = true;
     }
 
     /// Lets `job` wait until `not_before`, and then for its turn.
@@ -138,7 +146,14 @@ impl Frontier {
                 self.pool.push_back(took, now);
                 self.lacking_until = Some(now + LOCAL_PAUSE);
             }
-            Signal::Silent => self.network.fail(flight.origin, flight.left, now),
+            Signal::Silent => {
+                let (origins, waiting, more_may_come) = (&self.origins, self.waiting, !self.has_all);
+                self.network.fail(flight.origin, flight.left, now, |silent| {
+                    more_may_come
+                        || silent.iter().any(|&id| origins.has_answered(id))
+                        || waiting > origins.waiting_at(silent)
+                });
+            }
             _ if signal.has_answered() => {
                 self.lacking_until = None;
                 self.network.reach();

@@ -7,6 +7,8 @@ use super::origins::OriginId;
 
 /// So many origins in a row, none of which anything answered for, mean that the network is down.
 const SILENT_ORIGINS: usize = 10;
+/// So many of them are remembered.
+const MOST_SILENT: usize = 10_000;
 /// How long to wait before a probe at first; doubled each time that it fails, up to the cap.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest wait before a probe.
@@ -19,6 +21,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(super) struct Network {
     /// The origins that were silent since the last one was reached.
     silent: BTreeSet<OriginId>,
+    /// Whether an origin was ever reached.
+    has_reached: bool,
     down: Option<Down>,
 }
 
@@ -43,12 +47,23 @@ impl Network {
     /// An origin was reached.
     pub(super) fn reach(&mut self) {
         self.silent.clear();
+        self.has_reached = true;
         self.down = None;
     }
 
     /// Nothing answered an exchange with `origin` that left at `left`.
-    pub(super) fn fail(&mut self, origin: OriginId, left: Instant, now: Instant) {
-        if self.silent.len() < SILENT_ORIGINS {
+    ///
+    /// That none of these origins was ever reached proves little when others were before: at the end of a run, dead hosts are
+    /// what is left of any list. `is_telling` says whether there is more to it: whether one of them was reached before, or
+    /// whether there are lines for others that a pause would save.
+    pub(super) fn fail(
+        &mut self,
+        origin: OriginId,
+        left: Instant,
+        now: Instant,
+        is_telling: impl FnOnce(&BTreeSet<OriginId>) -> bool,
+    ) {
+        if self.silent.len() < MOST_SILENT {
             self.silent.insert(origin);
         }
         self.down = match self.down {
@@ -58,7 +73,7 @@ impl Network {
                 let pause = (down.pause * 2).min(LONGEST_PAUSE);
                 Some(Down { until: now + pause, pause, ..down })
             }
-            None if self.silent.len() >= SILENT_ORIGINS => {
+            None if self.silent.len() >= SILENT_ORIGINS && (!self.has_reached || is_telling(&self.silent)) => {
                 Some(Down { since: now, until: now + FIRST_PAUSE, pause: FIRST_PAUSE })
             }
             None => None,

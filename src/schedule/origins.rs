@@ -220,6 +220,16 @@ impl Origins {
         None
     }
 
+    /// How many jobs wait at these origins.
+    pub(super) fn waiting_at<'a>(&self, ids: impl IntoIterator<Item = &'a OriginId>) -> usize {
+        ids.into_iter().filter_map(|id| self.states.get(id.0)).map(|state| state.waiting.len()).sum()
+    }
+
+    /// Whether the origin has ever answered, as far as it is remembered.
+    pub(super) fn has_answered(&self, id: OriginId) -> bool {
+        self.states.get(id.0).is_some_and(|state| state.answers > 0)
+    }
+
     /// When to call [`Origins::wake`] next.
     pub(super) fn next_wake(&self) -> Option<Instant> {
         self.wakes.first().map(|(at, _)| *at)
