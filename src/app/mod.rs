@@ -9,6 +9,7 @@ mod reader;
 mod stop;
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::Duration;
 
 use gather::baseline::Baseline;
@@ -96,6 +97,8 @@ pub(crate) async fn run(settings: Settings, screen: &Screen) -> Outcome {
     let stop = Stop::default();
     let (grace, is_talkative) = (settings.plan.grace, settings.talk.summary && !settings.dry_run);
     let mut gathering = tokio::spawn(gather(settings, stop.clone(), screen.clone()));
+    // Signals that come later must not begin its time anew.
+    let mut overdue = pin!(stop.overdue());
     loop {
         tokio::select! {
             outcome = &mut gathering => return outcome.unwrap_or_else(|_| fail(screen, Outcome::Broken, FAULT)),
@@ -106,7 +109,7 @@ pub(crate) async fn run(settings: Settings, screen: &Screen) -> Outcome {
                     screen.say(&stopping(grace));
                 }
             }
-            reason = stop.overdue() => return reason.outcome(),
+            reason = &mut overdue => return reason.outcome(),
         }
     }
 }

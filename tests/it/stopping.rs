@@ -119,6 +119,23 @@ fn a_second_signal_ends_a_run_whose_output_nobody_reads() {
 }
 
 #[test]
+fn impatience_does_not_make_it_take_longer() {
+    let body = "x".repeat(1_000_000);
+    let server = Server::start(move |_| Reply::ok(&body));
+    let mut child = start(&["-q", &server.url("/a")]);
+    let mut stdout = child.stdout.take().expect("a pipe");
+    stdout.read_exact(&mut [0]).expect("the beginning of a record");
+    // Each comes before the last moment after the one before it is over.
+    let ended = (0..100).any(|_| {
+        signal(&child, Signal::INT);
+        std::thread::sleep(Duration::from_millis(200));
+        child.try_wait().expect("a child of ours").is_some()
+    });
+    assert!(ended, "100 signals in 20 seconds did not end it");
+    assert_eq!(code_of(child), Some(130));
+}
+
+#[test]
 fn as_the_first_process_of_a_container_it_obeys_signals() {
     let container = ["unshare", "--pid", "--fork", "--kill-child"];
     if !can(&container) {
