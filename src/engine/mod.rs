@@ -459,15 +459,20 @@ impl Run {
 
     /// Draws the consequences of an exchange that is over: a record, or the job goes back into the frontier and the exchange
     /// is given back.
-    fn settle(&mut self, id: FlightId, exchange: Exchange, now: Instant) -> Option<Exchange> {
+    fn settle(&mut self, id: FlightId, mut exchange: Exchange, now: Instant) -> Option<Exchange> {
         let now = now.into_std();
         let gate = self.gate(&exchange, now);
         let mut flight = self.frontier.take(id);
+        // Where processors are scarce, an exchange waits for one before it begins, and when it is over.
+        flight.left = flight.left.max(now.checked_sub(exchange.timing.total).unwrap_or(now));
+        if exchange.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::AttemptTimeout)
+            && self.policy.is_cut_short(&flight.job, flight.left)
+        {
+            exchange.failure = Some(self.line_time_up("during this request"));
+        }
         let next = self.next(&flight, &exchange, now);
         self.frontier.land(&flight, &exchange, gate, now);
-        // Where processors are scarce, an exchange waits for one before it begins, and when it is over.
-        let began = now.checked_sub(exchange.timing.total).unwrap_or(now);
-        let (job, left) = (&mut flight.job, flight.left.max(began));
+        let (job, left) = (&mut flight.job, flight.left);
         match next {
             Next::Finish(ending) => {
                 self.put(flight.job.finish(exchange, ending, &self.policy, left, now));
@@ -534,17 +539,18 @@ impl Run {
     }
 
     fn time_up(&self, time_up: TimeUp) -> Failure {
-        let line_time = self.policy.retries.max_time;
         match time_up {
-            TimeUp::Line => {
-                let message = format!("the line's time of {line_time:?} ended while it waited to go on");
-                Failure::new(FailureKind::TotalTimeout, message)
-            }
+            TimeUp::Line => self.line_time_up("while it waited to go on"),
             TimeUp::Circuit(cause) => {
                 let message = format!("the host could not be reached again and again, lately because of {cause}");
                 Failure::new(FailureKind::HostCircuitOpen, message)
             }
         }
+    }
+
+    fn line_time_up(&self, when: &str) -> Failure {
+        let message = format!("the line's time of {:?} (--retry-max-time) ended {when}", self.policy.retries.max_time);
+        Failure::new(FailureKind::TotalTimeout, message)
     }
 
     /// Lets nothing new leave: what waits is ended or, if nothing after it was started, forgotten.

@@ -496,6 +496,22 @@ fn no_retry_starts_after_the_time_of_the_line() {
 }
 
 #[test]
+fn the_end_of_a_lines_time_is_not_laid_to_the_host() {
+    let script = always(&Step::Hang, ["http://a.example/".to_owned()]);
+    let mut plan = plan(4, 4);
+    plan.policy.max_time = Duration::from_mins(1);
+    plan.policy.retries.max_time = Duration::from_secs(2);
+    let (record, learned) = paused(|| async {
+        let mut records = start(vec![job("http://a.example/")], &script, plan);
+        (records.next().await.expect("a record"), records.learned())
+    });
+    let failure = record.error.expect("a failure");
+    assert_eq!((failure.kind, record.retry_stopped_by), (FailureKind::TotalTimeout, None));
+    assert!(failure.message.contains("2s (--retry-max-time) ended during this request"), "{}", failure.message);
+    assert_eq!((record.time_total, learned), (Some(Duration::from_secs(2)), Vec::new()));
+}
+
+#[test]
 fn a_line_that_waits_too_long_at_a_gate_ends_with_its_time() {
     let second_gate = vec![Step::RetryAfter { status: 429, seconds: 50 }];
     let first = vec![Step::RetryAfter { status: 429, seconds: 1 }];

@@ -155,6 +155,12 @@ impl Policy {
         self.attempt_time(job).saturating_sub(spent).min(of_line)
     }
 
+    /// Whether an exchange of `job` that left at `left` has less time than its attempt, because that of its line ends before.
+    pub(crate) fn is_cut_short(&self, job: &JobState, left: Instant) -> bool {
+        let spent = job.history.as_ref().map_or(Duration::ZERO, |history| history.spent);
+        self.time_limit(job, left) < self.attempt_time(job).saturating_sub(spent)
+    }
+
     /// When the time of `job`'s line is over; `left` is when its latest exchange left.
     pub(crate) fn deadline(&self, job: &JobState, left: Instant) -> Instant {
         let first_left = job.history.as_ref().map_or(left, |history| history.first_left);
