@@ -892,6 +892,23 @@ fn hosts_that_are_dead_are_no_network_that_is_down() {
 }
 
 #[test]
+fn dead_hosts_among_others_hold_up_nothing() {
+    let url = |n: usize| format!("http://h{n}.example/");
+    for (hosts, dead, at_once) in [(1_100, 100, 16), (600, 300, 64), (60, 30, 16)] {
+        let mut order: Vec<usize> = (0..hosts).collect();
+        fastrand::Rng::with_seed(7).shuffle(&mut order);
+        let step = Step::Fail { after: 1_000, kind: FailureKind::ConnectTimeout };
+        let script = always(&step, (0..dead).map(url));
+        let (records, took) =
+            timed(|| start(order.into_iter().map(|n| job(&url(n))).collect(), &script, plan(at_once, 8)));
+        assert_eq!(records.iter().filter(|record| !record.ok).count(), dead);
+        // Three attempts for each dead host, backoff, and a few pauses of a second to find out.
+        let pool = Duration::from_secs(u64::try_from(3 * dead / at_once).expect("it fits"));
+        assert!(took < pool * 2 + Duration::from_secs(15), "{dead} of {hosts} took {took:?}");
+    }
+}
+
+#[test]
 fn of_many_origins_only_some_are_remembered() {
     let jobs = futures::stream::iter((0..50_000).map(|n| job(&format!("http://h{n}.example/"))));
     paused(|| async {

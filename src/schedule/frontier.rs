@@ -111,7 +111,7 @@ impl Frontier {
         if self.opens() > Some(now) || self.flights.len() >= self.most_at_once() {
             return None;
         }
-        let (origin, Waiting { job, deadline }) = self.origins.pop(only, now)?;
+        let (origin, Waiting { job, deadline }) = self.origins.pop(only, self.network.is_down(), now)?;
         if let Some(deadline) = deadline {
             self.deadlines.remove(&(deadline, job.index, origin));
         }
@@ -147,16 +147,14 @@ impl Frontier {
                 self.lacking_until = Some(now + LOCAL_PAUSE);
             }
             Signal::Silent => {
-                let (origins, waiting, more_may_come) = (&self.origins, self.waiting, !self.has_all);
+                let (origins, more_may_come) = (&self.origins, !self.has_all);
                 self.network.fail(flight.origin, flight.left, now, |silent| {
-                    more_may_come
-                        || silent.iter().any(|&id| origins.has_answered(id))
-                        || waiting > origins.waiting_at(silent)
+                    more_may_come || origins.has_alive() || silent.iter().any(|&id| origins.has_answered(id))
                 });
             }
             _ if signal.has_answered() => {
                 self.lacking_until = None;
-                self.network.reach();
+                self.network.reach(now);
                 self.pool.succeed(took, self.flights.len() + 1);
             }
             _ => {}

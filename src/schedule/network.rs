@@ -7,8 +7,6 @@ use super::origins::OriginId;
 
 /// So many origins in a row, none of which anything answered for, mean that the network is down.
 const SILENT_ORIGINS: usize = 10;
-/// So many of them are remembered.
-const MOST_SILENT: usize = 10_000;
 /// How long to wait before a probe at first; doubled each time that it fails, up to the cap.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest wait before a probe.
@@ -21,8 +19,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(super) struct Network {
     /// The origins that were silent since the last one was reached.
     silent: BTreeSet<OriginId>,
-    /// Whether an origin was ever reached.
-    has_reached: bool,
+    /// When an origin was reached last.
+    reached_at: Option<Instant>,
     down: Option<Down>,
 }
 
@@ -45,9 +43,9 @@ impl Network {
     }
 
     /// An origin was reached.
-    pub(super) fn reach(&mut self) {
+    pub(super) fn reach(&mut self, now: Instant) {
         self.silent.clear();
-        self.has_reached = true;
+        self.reached_at = Some(now);
         self.down = None;
     }
 
@@ -63,7 +61,11 @@ impl Network {
         now: Instant,
         is_telling: impl FnOnce(&BTreeSet<OriginId>) -> bool,
     ) {
-        if self.silent.len() < MOST_SILENT {
+        // A pool full of exchanges with dead hosts ends all at once, whatever was reached meanwhile.
+        if self.reached_at.is_some_and(|at| left < at) {
+            return;
+        }
+        if self.silent.len() < SILENT_ORIGINS {
             self.silent.insert(origin);
         }
         self.down = match self.down {
@@ -73,7 +75,7 @@ impl Network {
                 let pause = (down.pause * 2).min(LONGEST_PAUSE);
                 Some(Down { until: now + pause, pause, ..down })
             }
-            None if self.silent.len() >= SILENT_ORIGINS && (!self.has_reached || is_telling(&self.silent)) => {
+            None if self.silent.len() >= SILENT_ORIGINS && (self.reached_at.is_none() || is_telling(&self.silent)) => {
                 Some(Down { since: now, until: now + FIRST_PAUSE, pause: FIRST_PAUSE })
             }
             None => None,

@@ -34,6 +34,8 @@ pub(super) struct Origins {
     states: Slab<OriginState>,
     /// The origins that may send now, in the order of their turns.
     ready: BTreeSet<(Turn, OriginId)>,
+    /// How many of them are dead.
+    ready_dead: usize,
     /// Times at which an origin has to be looked at again. A time that has lost its meaning does no harm.
     wakes: BTreeSet<(Instant, OriginId)>,
     /// The origins with nothing to do: those that open first, and of these the ones idle longest first.
@@ -79,6 +81,8 @@ struct OriginState {
     cause: Option<FailureKind>,
     /// The key under which it stands in `ready`.
     listed: Option<Turn>,
+    /// Whether it was dead when it was listed.
+    listed_as_dead: bool,
     /// The key under which it stands in `idle`.
     idle: Option<IdleKey>,
 }
@@ -131,6 +135,7 @@ impl Origins {
             ids: HashMap::new(),
             states: Slab::new(),
             ready: BTreeSet::new(),
+            ready_dead: 0,
             wakes: BTreeSet::new(),
             idle: BTreeMap::new(),
             idle_count: 0,
@@ -148,10 +153,11 @@ impl Origins {
     }
 
     /// Takes the oldest job of the origin whose turn it is, and counts it as in flight. With `only`, no other line than that
-    /// may go.
-    pub(super) fn pop(&mut self, only: Option<u64>, now: Instant) -> Option<(OriginId, Waiting)> {
+    /// may go. A `probe` of the network is rather made with an origin that is not dead.
+    pub(super) fn pop(&mut self, only: Option<u64>, probe: bool, now: Instant) -> Option<(OriginId, Waiting)> {
+        let alive = probe.then(|| self.ready.iter().find(|(_, id)| !self.states[id.0].is_dead())).flatten();
         let &(_, id) = match only {
-            None => self.ready.first()?,
+            None => alive.or_else(|| self.ready.first())?,
             Some(only) => self.ready.iter().find(|(turn, _)| turn.oldest == only)?,
         };
         let state = &mut self.states[id.0];
@@ -220,9 +226,9 @@ impl Origins {
         None
     }
 
-    /// How many jobs wait at these origins.
-    pub(super) fn waiting_at<'a>(&self, ids: impl IntoIterator<Item = &'a OriginId>) -> usize {
-        ids.into_iter().filter_map(|id| self.states.get(id.0)).map(|state| state.waiting.len()).sum()
+    /// Whether an origin may send now that is not dead.
+    pub(super) fn has_alive(&self) -> bool {
+        self.ready.len() > self.ready_dead
     }
 
     /// Whether the origin has ever answered, as far as it is remembered.
@@ -289,6 +295,7 @@ impl Origins {
             push_backs: [0; Pressure::ALL.len()],
             cause: None,
             listed: None,
+            listed_as_dead: false,
             idle: None,
         };
         let id = OriginId(self.states.insert(state));
@@ -308,14 +315,17 @@ impl Origins {
             waiting: Reverse(if state.in_flight == 0 { 0 } else { state.waiting.len() }),
             oldest,
         });
-        if key != state.listed {
+        let is_dead = state.is_dead();
+        if (key, is_dead) != (state.listed, state.listed_as_dead) {
             if let Some(old) = state.listed {
                 self.ready.remove(&(old, id));
+                self.ready_dead -= usize::from(state.listed_as_dead);
             }
             if let Some(new) = key {
                 self.ready.insert((new, id));
+                self.ready_dead += usize::from(is_dead);
             }
-            state.listed = key;
+            (state.listed, state.listed_as_dead) = (key, is_dead);
         }
         if oldest.is_some() && key.is_none() {
             self.wakes.extend(opens.filter(|_| !is_open).map(|opens| (opens, id)));
@@ -400,6 +410,11 @@ impl OriginState {
         } else {
             self.limit.at_once
         }
+    }
+
+    /// Whether it could not be reached, and never was, as far as is known.
+    fn is_dead(&self) -> bool {
+        self.answers == 0 && self.cause.is_some()
     }
 
     /// Whether forgetting it changes nothing.
