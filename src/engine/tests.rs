@@ -764,7 +764,7 @@ fn concurrency_settles_near_what_an_origin_takes() {
     plan.limits.adaptive = false;
     let script = always(&Step::Busy { after: 50, most: 3 }, (0..2_000).map(url));
     records((0..2_000).map(|n| job(&url(n))).collect(), &script, plan);
-    assert!(adaptive * 3 < refused(&script), "{adaptive} refused, {} without", refused(&script));
+    assert!(adaptive < 40 && refused(&script) > 400, "{adaptive} refused, {} without", refused(&script));
 }
 
 #[test]

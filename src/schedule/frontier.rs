@@ -149,7 +149,7 @@ impl Frontier {
             Signal::Silent => {
                 let (origins, more_may_come) = (&self.origins, !self.has_all);
                 self.network.fail(flight.origin, flight.left, now, |silent| {
-                    more_may_come || origins.has_alive() || silent.iter().any(|&id| origins.has_answered(id))
+                    more_may_come || origins.has_alive() || silent.iter().any(|&id| origins.was_reached(id))
                 });
             }
             _ if signal.has_answered() => {

@@ -74,7 +74,9 @@ struct OriginState {
     breaker: Breaker,
     adaptive: AdaptiveLimit,
     since: Instant,
-    answers: u64,
+    was_reached: bool,
+    /// Answers that did not push back.
+    served: u64,
     /// How often it pushed back, for each way to do so.
     push_backs: [u64; Pressure::ALL.len()],
     /// The latest failure to connect.
@@ -107,9 +109,9 @@ pub(super) struct Waiting {
 pub struct Learned {
     /// The origin.
     pub origin: Origin,
-    /// Most exchanges at once that it takes.
-    pub at_once: usize,
-    /// Answers a second that it gave, since its first request.
+    /// Most exchanges at once that it takes, where that was found out (`--adaptive`).
+    pub at_once: Option<usize>,
+    /// Answers a second that it gave, since its first request; those that pushed back are none.
     pub rate: f64,
     /// How often it pushed back, in each way that it did.
     pub push_backs: Vec<(Pressure, u64)>,
@@ -118,7 +120,10 @@ pub struct Learned {
 /// `api.example.com settled at 3 at once, 41 req/s, 5× 429`.
 impl fmt::Display for Learned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} settled at {} at once, ", self.origin, self.at_once)?;
+        match self.at_once {
+            Some(at_once) => write!(f, "{} settled at {at_once} at once, ", self.origin)?,
+            None => write!(f, "{} pushed back, ", self.origin)?,
+        }
         if self.rate < 10.0 {
             write!(f, "{:.1} req/s", self.rate)?;
         } else {
@@ -231,9 +236,9 @@ impl Origins {
         self.ready.len() > self.ready_dead
     }
 
-    /// Whether the origin has ever answered, as far as it is remembered.
-    pub(super) fn has_answered(&self, id: OriginId) -> bool {
-        self.states.get(id.0).is_some_and(|state| state.answers > 0)
+    /// Whether the origin was ever reached, as far as it is remembered.
+    pub(super) fn was_reached(&self, id: OriginId) -> bool {
+        self.states.get(id.0).is_some_and(|state| state.was_reached)
     }
 
     /// When to call [`Origins::wake`] next.
@@ -269,7 +274,7 @@ impl Origins {
     /// What was learned of the origins that pushed back, those that did so most often first.
     pub(super) fn learned(&self, now: Instant) -> Vec<Learned> {
         let pushed_back = self.states.iter().map(|(_, state)| state).filter(|state| state.has_pushed_back());
-        let mut learned: Vec<Learned> = pushed_back.map(|state| state.learned(now)).collect();
+        let mut learned: Vec<Learned> = pushed_back.map(|state| state.learned(self.limits.adaptive, now)).collect();
         let times = |learned: &Learned| learned.push_backs.iter().map(|(_, times)| times).sum::<u64>();
         learned.sort_by(|a, b| times(b).cmp(&times(a)).then_with(|| a.origin.cmp(&b.origin)));
         learned
@@ -291,7 +296,8 @@ impl Origins {
             breaker: Breaker::default(),
             adaptive: AdaptiveLimit::new(limit.at_once),
             since: now,
-            answers: 0,
+            was_reached: false,
+            served: 0,
             push_backs: [0; Pressure::ALL.len()],
             cause: None,
             listed: None,
@@ -414,7 +420,7 @@ impl OriginState {
 
     /// Whether it could not be reached, and never was, as far as is known.
     fn is_dead(&self) -> bool {
-        self.answers == 0 && self.cause.is_some()
+        !self.was_reached && self.cause.is_some()
     }
 
     /// Whether forgetting it changes nothing.
@@ -437,7 +443,8 @@ impl OriginState {
             Signal::Failing | Signal::Elsewhere | Signal::Local | Signal::None => {}
         }
         if landing.signal.has_reached() {
-            self.answers += 1;
+            self.was_reached = true;
+            self.served += u64::from(matches!(landing.signal, Signal::Good | Signal::Failing));
             self.breaker.reach();
         }
     }
@@ -446,11 +453,27 @@ impl OriginState {
         self.push_backs.iter().any(|&times| times > 0)
     }
 
-    fn learned(&self, now: Instant) -> Learned {
+    fn learned(&self, adaptive: bool, now: Instant) -> Learned {
         let seconds = now.saturating_duration_since(self.since).as_secs_f64().max(f64::EPSILON);
         #[expect(clippy::cast_precision_loss, reason = "a number of answers to be shown with two digits")]
-        let rate = self.answers as f64 / seconds;
+        let rate = self.served as f64 / seconds;
         let push_backs = Pressure::ALL.into_iter().zip(self.push_backs).filter(|(_, times)| *times > 0).collect();
-        Learned { origin: self.origin.clone(), at_once: self.adaptive.limit(), rate, push_backs }
+        let at_once = adaptive.then(|| self.adaptive.settled());
+        Learned { origin: self.origin.clone(), at_once, rate, push_backs }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_learned_says_nothing_of_a_level_that_nobody_looked_for() {
+        let origin = Origin::of(&"https://api.example.com/".parse().expect("a URL")).expect("an origin");
+        let mut learned =
+            Learned { origin, at_once: Some(3), rate: 41.2, push_backs: vec![(Pressure::TooManyRequests, 5)] };
+        assert_eq!(learned.to_string(), "api.example.com settled at 3 at once, 41 req/s, 5× 429");
+        learned.at_once = None;
+        assert_eq!(learned.to_string(), "api.example.com pushed back, 41 req/s, 5× 429");
     }
 }
