@@ -160,7 +160,7 @@ fn exchange() -> Exchange {
         timing: Timing { total: Duration::from_micros(1_234), ..Timing::default() },
         remote_ip: Some(Ipv4Addr::LOCALHOST.into()),
         in_connect: false,
-        resends: 0,
+        resend: None,
         response: Some(Response {
             status: StatusCode::OK,
             version: Version::HTTP_11,

@@ -137,7 +137,7 @@ impl Transport for Script {
                 timing,
                 remote_ip: None,
                 in_connect: false,
-                resends: 0,
+                resend: None,
                 response,
                 failure,
             }
@@ -864,7 +864,7 @@ impl Transport for Refusing {
             timing: Timing::default(),
             remote_ip: None,
             in_connect: false,
-            resends: 0,
+            resend: None,
             response: Some(response(429, None)),
             failure: None,
         })

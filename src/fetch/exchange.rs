@@ -29,13 +29,10 @@ const ACCEPT_ENCODING: HeaderValue = HeaderValue::from_static("gzip, br, zstd, d
 /// What is added to a moment must not overflow; a longer limit is none.
 const FOREVER: Duration = Duration::from_hours(30 * 365 * 24);
 
-/// Times that a request is sent anew because a kept connection died under it.
-const MOST_RESENDS: u32 = 1;
-
 /// Times that a connection is waited for anew because the one that was waited for failed for another exchange.
 const MOST_REOPENED: u32 = 2;
 
-/// The longest wait before a request is sent anew whose connection others shared. It is so short that it holds its place.
+/// The longest wait before a request is sent anew whose connection others shared.
 const MOST_SCATTER: Duration = Duration::from_millis(100);
 
 /// What all exchanges share.
@@ -73,7 +70,7 @@ pub(super) async fn exchange(shared: Arc<Shared>, call: Call) -> Exchange {
         timing: Timing::default(),
         remote_ip: None,
         in_connect: false,
-        resends: 0,
+        resend: None,
         response: None,
         failure: None,
     };
@@ -141,17 +138,16 @@ impl Talk<'_> {
                 }
             };
             let sockets = used(&error);
-            let (times, most) =
-                if error.is_connect() { (&mut reopened, MOST_REOPENED) } else { (&mut exchange.resends, MOST_RESENDS) };
-            if *times < most && self.may_resend(&error, dial.as_ref(), sockets) {
-                *times += 1;
-                if self.was_shared(&error) {
-                    // All that the connection carried are lost at once, and would come back at once.
-                    let scatter = tokio::time::sleep(MOST_SCATTER.mul_f64(fastrand::f64()));
-                    limits.guard(scatter).await.map_err(|overdue| self.overdue(overdue, None, false))?;
-                }
+            // All that a shared connection carried are lost at once, and would come back at once.
+            let most = if self.was_shared(&error) { MOST_SCATTER } else { Duration::ZERO };
+            let scatter = most.mul_f64(fastrand::f64());
+            if error.is_connect() && reopened < MOST_REOPENED && is_of_another(dial.as_ref()) {
+                reopened += 1;
+                let pause = limits.guard(tokio::time::sleep(scatter)).await;
+                pause.map_err(|overdue| self.overdue(overdue, None, false))?;
                 continue;
             }
+            exchange.resend = self.may_resend(&error, dial.as_ref(), sockets).then_some(scatter);
             exchange.remote_ip = self.tried(dial.as_ref(), sockets);
             let own = dial.clone().filter(|dial| dial.own && (dial.failed || dial.sockets == sockets));
             exchange.timing = self.timing(own);
@@ -197,16 +193,11 @@ impl Talk<'_> {
         }
     }
 
-    /// Whether the request can be sent anew as if nothing had happened: it was never sent, or a kept connection died under it
-    /// before anything came back (RFC 9112, section 9.3.1), or gave what belonged to another request.
+    /// Whether the request can be sent anew as if nothing had happened: a kept connection died under it before anything came
+    /// back (RFC 9112, section 9.3.1), or gave what belonged to another request.
     fn may_resend(&self, error: &reqwest::Error, dial: Option<&Moments>, sockets: Option<Sockets>) -> bool {
-        if error.is_connect() {
-            // The connection that it waited for was opened for another exchange, and failed there; or its time was over
-            // only because this process stood still.
-            return dial.is_none_or(|dial| !dial.failed || dial.stood_still);
-        }
         let reused = sockets.is_some() && dial.is_none_or(|dial| dial.sockets != sockets);
-        reused && self.call.request.method.is_idempotent() && is_useless(error)
+        !error.is_connect() && reused && self.call.request.method.is_idempotent() && is_useless(error)
     }
 
     /// Whether the connection that failed may have carried other exchanges too, as those of HTTP/2 do.
@@ -276,6 +267,12 @@ impl Talk<'_> {
             _ => None,
         }
     }
+}
+
+/// Whether a connection that could not be opened was another exchange's, and waited for in vain; or its time was over only because
+/// this process stood still.
+fn is_of_another(dial: Option<&Moments>) -> bool {
+    dial.is_none_or(|dial| !dial.failed || dial.stood_still)
 }
 
 /// Both ends of the connection that a request failed on.

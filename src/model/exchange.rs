@@ -20,8 +20,9 @@ pub struct Exchange {
     pub remote_ip: Option<IpAddr>,
     /// Whether it ended while its connection was still being opened, so that nothing can be said of who would have answered.
     pub in_connect: bool,
-    /// How often the request was sent anew because a kept connection had died under it: the server may have seen each.
-    pub resends: u32,
+    /// Set where a kept connection died under the request before anything came back, so that it can be sent anew, after this
+    /// time, as if nothing had happened (RFC 9112, section 9.3.1). The server may have seen it.
+    pub resend: Option<Duration>,
     /// What came back.
     pub response: Option<Response>,
     /// What went wrong.
@@ -74,7 +75,7 @@ impl Exchange {
             timing: Timing::default(),
             remote_ip: None,
             in_connect: false,
-            resends: 0,
+            resend: None,
             response: None,
             failure: Some(failure),
         }
@@ -98,7 +99,7 @@ impl Exchange {
             timing: Timing::default(),
             remote_ip: None,
             in_connect: false,
-            resends: 0,
+            resend: None,
             response: Some(response),
             failure: None,
         }

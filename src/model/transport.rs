@@ -6,9 +6,8 @@ use super::{Exchange, Request};
 
 /// What makes one exchange: the HTTP client, or a script in tests.
 ///
-/// It never follows a redirect and never sends twice by itself: both are decided by the policy, so that every request that
-/// leaves has passed its origin's limits. The one exception is the free re-send over a new connection when a kept
-/// connection died before a byte of the response came (RFC 9112, section 9.3.1).
+/// It never follows a redirect and never sends twice: both are decided by the policy, so that every request that leaves has
+/// passed its origin's limits.
 pub trait Transport: Clone + Send + Sync + 'static {
     /// Makes one exchange. It always comes to an end by itself within [`Call::time_limit`], with whatever happened as data.
     /// Dropping the future stops it and frees what it holds.

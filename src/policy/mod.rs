@@ -62,7 +62,8 @@ pub(crate) enum Next {
     Hop(Box<Request>),
     /// The attempt is repeated, not before this time.
     Retry { not_before: Instant, reason: String },
-    /// This machine lacked something: the same exchange is made again, not before this time, and does not count.
+    /// This machine lacked something, or a kept connection died: the same exchange is made again, not before this time, and does
+    /// not count.
     Postpone { not_before: Instant },
 }
 
@@ -118,9 +119,10 @@ impl Policy {
             return Next::Finish(failure.into());
         }
         let failure = own_failure.as_ref().or(outcome.exchange.failure.as_ref());
-        if failure.is_some_and(|failure| failure.kind.phase() == Phase::Local)
-            && let Some(not_before) = self.postponed(outcome)
-        {
+        let is_local = failure.is_some_and(|failure| failure.kind.phase() == Phase::Local);
+        let pause =
+            if is_local { Some(LOCAL_PAUSE) } else { outcome.exchange.resend.filter(|_| !outcome.job.was_resent) };
+        if let Some(not_before) = pause.and_then(|pause| self.postponed(outcome, pause)) {
             return Next::Postpone { not_before };
         }
         match self.retries.decide(self, outcome, failure, rng) {
@@ -132,9 +134,10 @@ impl Policy {
         }
     }
 
-    /// When to make an exchange again that this machine could not make, unless its line's time is over by then.
-    fn postponed(&self, outcome: Outcome<'_>) -> Option<Instant> {
-        let not_before = after(outcome.now, LOCAL_PAUSE);
+    /// When to make an exchange again after a `pause`, because this machine could not make it or a kept connection died under
+    /// it, unless its line's time is over by then.
+    fn postponed(&self, outcome: Outcome<'_>, pause: Duration) -> Option<Instant> {
+        let not_before = after(outcome.now, pause);
         let is_in_time = not_before < self.deadline(outcome.job, outcome.left) && !outcome.winding_down;
         is_in_time.then_some(not_before)
     }

@@ -24,6 +24,8 @@ pub(crate) struct JobState {
     pub waiting_since: Instant,
     /// About how many bytes of memory it took when it was admitted.
     pub weight: u64,
+    /// Whether its current exchange was sent anew already, because a kept connection had died under it.
+    pub was_resent: bool,
     /// What happened before the current exchange; `None` while it is the job's first.
     pub history: Option<Box<History>>,
     line: Line,
@@ -80,7 +82,9 @@ impl JobState {
         let weight = weight::of_job(&job);
         let mut line = Line { place: job.place, id: job.id, input: job.input, asked: job.asked };
         match job.request {
-            Ok(request) => Ok(Self { index, request, waiting_since: now, weight, history: None, line }),
+            Ok(request) => {
+                Ok(Self { index, request, waiting_since: now, weight, was_resent: false, history: None, line })
+            }
             Err(bad) => {
                 let mut record = line.record(index);
                 record.url = bad.text;
@@ -122,6 +126,7 @@ impl JobState {
         let mut past = self.past(exchange);
         past.followed_by = Some(redacted(&next.url));
         let current = std::mem::replace(&mut self.request, next);
+        self.was_resent = false;
         let history = self.account(exchange, left, now);
         history.spent += exchange.timing.total;
         history.hops.push(past);
@@ -141,11 +146,13 @@ impl JobState {
         if let Some(first) = history.first_request.take() {
             self.request = *first;
         }
+        self.was_resent = false;
     }
 
     /// Waits for another try of an exchange that left at `left` and does not count.
     pub(crate) fn postpone(&mut self, exchange: &Exchange, left: Instant, now: Instant) {
-        self.account(exchange, left, now);
+        self.was_resent |= exchange.resend.is_some();
+        self.account(exchange, left, now).spent += exchange.timing.total;
     }
 
     /// The record of a job whose last exchange left at `left` and is over at `now`.

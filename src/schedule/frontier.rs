@@ -132,15 +132,12 @@ impl Frontier {
         self.flights.remove(id.0)
     }
 
-    /// Learns from what the exchange of `flight` brought; its place at its origin is free, and what it sent anew counts in the
-    /// rates. With `gate`, no request to that origin leaves before then.
+    /// Learns from what the exchange of `flight` brought; its place at its origin is free. With `gate`, no request to that origin
+    /// leaves before then.
     pub(crate) fn land(&mut self, flight: &Flight, exchange: &Exchange, gate: Option<Instant>, now: Instant) {
         let signal = Signal::of(exchange);
         let took = exchange.timing.total;
         let cause = exchange.failure.as_ref().map(|failure| failure.kind);
-        if let Some(rate) = self.rate {
-            (0..exchange.resends).for_each(|_| self.sent.spend(rate, now));
-        }
         match signal {
             Signal::Local => {
                 self.pool.push_back(took, now);
@@ -159,12 +156,7 @@ impl Frontier {
             }
             _ => {}
         }
-        self.origins.land(
-            flight.origin,
-            flight.left,
-            Landing { signal, cause, gate, took, resends: exchange.resends },
-            now,
-        );
+        self.origins.land(flight.origin, flight.left, Landing { signal, cause, gate, took }, now);
     }
 
     /// Counts the answer to `flight`, which has not landed, as a success that earns a share of a retry.

@@ -195,9 +195,6 @@ impl Origins {
     pub(super) fn land(&mut self, id: OriginId, left: Instant, landing: Landing, now: Instant) {
         let state = &mut self.states[id.0];
         state.learn(left, landing, now);
-        if let Some(rate) = state.limit.rate {
-            (0..landing.resends).for_each(|_| state.rate.spend(rate, now));
-        }
         state.in_flight -= 1;
         state.gate = state.gate.max(landing.gate);
         self.relist(id, now);
@@ -398,8 +395,6 @@ pub(super) struct Landing {
     pub gate: Option<Instant>,
     /// How long the exchange took.
     pub took: Duration,
-    /// How many requests left in it beside the first.
-    pub resends: u32,
 }
 
 impl OriginState {

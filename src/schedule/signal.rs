@@ -57,6 +57,8 @@ impl Signal {
     pub(crate) fn of(exchange: &Exchange) -> Self {
         match (&exchange.failure, exchange.status()) {
             (Some(_), _) if exchange.in_connect => Self::Silent,
+            // Whoever closed the connection may have done so before the request came.
+            (Some(_), _) if exchange.resend.is_some() => Self::None,
             (Some(failure), status) => Self::of_failure(failure.kind, status.is_some()),
             (None, Some(StatusCode::TOO_MANY_REQUESTS)) => Self::PushBack(Pressure::TooManyRequests),
             (None, Some(StatusCode::SERVICE_UNAVAILABLE)) => Self::PushBack(Pressure::Unavailable),

@@ -200,29 +200,60 @@ fn a_line_that_was_tried_and_then_waits_for_a_host_that_cannot_be_reached_says_s
     assert!(records.iter().any(|record| waited(record)));
 }
 
-/// A transport that finds every kept connection dead and sends each request twice.
+/// A transport that finds every kept connection dead: each request is lost at first, after so long. It says when they left.
 #[derive(Clone, Default)]
-struct Resending(Arc<Mutex<Vec<Instant>>>);
+struct Losing {
+    after: Duration,
+    left: Arc<Mutex<Vec<(u64, Instant)>>>,
+}
 
-impl Transport for Resending {
-    fn exchange(&self, _: Call) -> impl Future<Output = Exchange> + Send + 'static {
-        self.0.lock().expect("no test panics under the lock").push(Instant::now());
-        let answered = Exchange::answered(200, HeaderMap::new());
-        std::future::ready(Exchange { resends: 1, ..answered })
+impl Transport for Losing {
+    fn exchange(&self, call: Call) -> impl Future<Output = Exchange> + Send + 'static {
+        let mut left = self.left.lock().expect("no test panics under the lock");
+        let is_first = left.iter().all(|&(index, _)| index != call.index);
+        left.push((call.index, Instant::now()));
+        let (after, is_gate) = (self.after, call.request.url.path() == "/gate");
+        async move {
+            let mut headers = HeaderMap::new();
+            if is_gate && is_first {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("3"));
+                return Exchange::answered(429, headers);
+            }
+            tokio::time::sleep(after).await;
+            if is_first {
+                let failure = Failure::new(FailureKind::Reset, "scripted");
+                return Exchange { resend: Some(Duration::ZERO), ..Exchange::unsent(SystemTime::UNIX_EPOCH, failure) };
+            }
+            Exchange::answered(200, headers)
+        }
     }
 }
 
 #[test]
-fn what_is_sent_anew_on_another_connection_counts_in_the_rates() {
-    let rate = "20/s".parse().ok();
-    for (all, per_host) in [(rate, None), (None, rate)] {
+fn what_is_sent_anew_on_another_connection_is_a_request_like_any_other() {
+    let rate: super::super::Rate = "20/s".parse().expect("a rate");
+    for (all, per_host) in [(Some(rate), None), (None, Some(rate))] {
         let mut plan = plan(4, 4);
         (plan.limits.rate, plan.limits.rate_per_host) = (all, per_host);
-        let transport = Resending::default();
-        let jobs = futures::stream::iter((0..11).map(|n| job(&format!("http://a.example/{n}"))));
-        ended(|| run(jobs, transport.clone(), plan, CancellationToken::new()));
-        let left = transport.0.lock().expect("no test panics under the lock");
-        // Ten lines before the last made twenty requests, which is what a second allows.
-        assert!(left[10] - left[0] >= Duration::from_secs(1), "11 lines within {:?}", left[10] - left[0]);
+        let transport = Losing::default();
+        let jobs = futures::stream::iter((0..30).map(|n| job(&format!("http://a.example/{n}"))));
+        let records = ended(|| run(jobs, transport.clone(), plan, CancellationToken::new()));
+        // It is none of the line's attempts.
+        assert!(records.iter().all(|record| record.verdict == Verdict::Ok && record.num_retries == 0));
+        let left = transport.left.lock().expect("no test panics under the lock");
+        let times: Vec<Instant> = left.iter().map(|(_, at)| *at).collect();
+        assert_eq!(times.len(), 60);
+        assert!(holds(rate, 20, &times), "{times:?}");
     }
+}
+
+#[test]
+fn what_is_sent_anew_waits_for_the_gate_of_its_host() {
+    let transport = Losing { after: Duration::from_millis(500), ..Losing::default() };
+    let jobs = ["http://a.example/lost", "http://a.example/gate"].map(job);
+    let records = ended(|| run(futures::stream::iter(jobs), transport.clone(), plan(4, 4), CancellationToken::new()));
+    assert!(records.iter().all(|record| record.ok));
+    let left = transport.left.lock().expect("no test panics under the lock");
+    let again = left.iter().skip(2).map(|(_, at)| *at - left[0].1).min().expect("both are sent again");
+    assert!(again >= Duration::from_secs(3), "a request left {again:?} after the gate closed for 3 s");
 }

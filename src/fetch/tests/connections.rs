@@ -40,14 +40,19 @@ async fn an_address_is_not_looked_up() {
 }
 
 #[tokio::test]
-async fn a_request_on_a_connection_that_was_lost_is_sent_anew_once() {
-    for lost in [Reply::bytes("").then_close(), Reply::bytes("").then_reset()] {
+async fn a_request_on_a_connection_that_was_lost_can_be_sent_anew() {
+    for (lost, failure) in [
+        (Reply::bytes("").then_close(), FailureKind::HttpEmptyReply),
+        (Reply::bytes("").then_reset(), FailureKind::Reset),
+    ] {
         let server = Server::start([Reply::ok("", "first"), lost, Reply::ok("", "again")]).await;
         let transport = transport(FetchOptions::default());
         assert_eq!(text(transport.exchange(get(server.url("/1"))).await), "first");
         let second = transport.exchange(get(server.url("/2"))).await;
-        assert!(second.timing.connect.is_some(), "the second connection is its own");
-        assert_eq!(text(second), "again");
+        assert_eq!((kind(&second), second.resend), (failure, Some(Duration::ZERO)));
+        let third = transport.exchange(get(server.url("/2"))).await;
+        assert!(third.timing.connect.is_some(), "the second connection is its own");
+        assert_eq!((third.resend, text(third)), (None, "again".into()));
         assert_eq!((server.connections(), server.requests().len()), (2, 3));
     }
 }
@@ -56,7 +61,7 @@ async fn a_request_on_a_connection_that_was_lost_is_sent_anew_once() {
 async fn a_new_connection_that_is_lost_is_not_tried_again() {
     let server = Server::start([Reply::bytes("").then_close(), Reply::ok("", "again")]).await;
     let exchange = transport(FetchOptions::default()).exchange(get(server.url("/"))).await;
-    assert_eq!(kind(&exchange), FailureKind::HttpEmptyReply);
+    assert_eq!((kind(&exchange), exchange.resend), (FailureKind::HttpEmptyReply, None));
     assert_eq!(server.requests().len(), 1);
     assert!(exchange.timing.connect.is_some(), "the connection stood");
 }
@@ -70,7 +75,7 @@ async fn a_post_on_a_connection_that_was_lost_is_not_sent_anew() {
     request.body = Some("x".into());
     whole(transport.exchange(call(request.clone())).await);
     let lost = transport.exchange(call(request)).await;
-    assert_eq!((kind(&lost), server.requests().len()), (FailureKind::HttpEmptyReply, 2));
+    assert_eq!((kind(&lost), lost.resend, server.requests().len()), (FailureKind::HttpEmptyReply, None, 2));
 }
 
 #[tokio::test]
