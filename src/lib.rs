@@ -99,6 +99,7 @@
 //!
 //! - `cli` (default): the program, and with it the progress line in [`report`]. A library needs `default-features = false`,
 //!   and then has neither clap nor indicatif nor tracing-subscriber among its dependencies.
+//! - `jemalloc` (default): the allocator of the program; it changes nothing of the library.
 //!
 //! # The house, for those who change it
 //!

@@ -55,7 +55,7 @@ impl Bench {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gather"));
         let harmless = |name: &std::ffi::OsStr| name == "PATH" || name == "TMPDIR";
         command.env_clear().envs(std::env::vars_os().filter(|(name, _)| harmless(name)));
-        command.arg(list).args(arguments).arg("--force").arg("-o").arg(self.records());
+        command.arg(list).args(arguments).args(["--no-config", "--force"]).arg("-o").arg(self.records());
         command
     }
 

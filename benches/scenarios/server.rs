@@ -6,7 +6,7 @@
 //! | path | answer |
 //! |---|---|
 //! | `/size/N` | 200 with N bytes of text |
-//! | `/delay/N` | 200 after N milliseconds |
+//! | `/delay/N` | 200 after N milliseconds, on average |
 //! | `/busy/N` | 200 after 5 milliseconds, but 503 with `Retry-After: 1` at the first request for this N |
 //! | `/empty` | 204 |
 //! | `/hang` | nothing, for ever |

@@ -20,6 +20,10 @@ const PARTS: u64 = 3;
 /// the records, and for the system's cache of temporary files.
 const MEMORY_PARTS: u64 = 4;
 
+/// Room for more descriptors is not made beforehand: the kernel takes eight bytes for each.
+#[cfg(target_os = "linux")]
+const MOST_RESERVED: u64 = 1 << 20;
+
 /// Where the system shows its control groups.
 const CONTROL_GROUPS: &str = "/sys/fs/cgroup";
 
@@ -56,7 +60,7 @@ pub(super) fn raise_open_files(limits: &mut Limits, fetch: &mut FetchOptions) {
 /// opened: a good part of the time that thousands of connections take.
 #[cfg(target_os = "linux")]
 fn reserve_descriptors(count: u64) {
-    let last = i32::try_from(count).unwrap_or(i32::MAX) - 1;
+    let last = i32::try_from(count.min(MOST_RESERVED)).expect("it fits") - 1;
     let reserved = fs::File::open("/dev/null").and_then(|file| Ok(rustix::io::fcntl_dupfd_cloexec(file, last)?));
     if let Err(error) = reserved {
         debug!(%error, count, "the table of open files cannot be enlarged beforehand");
