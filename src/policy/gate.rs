@@ -9,12 +9,15 @@ use crate::model::Exchange;
 /// A `X-RateLimit-Reset` above this is a point in time (seconds since 1970), below it a number of seconds to wait.
 const EPOCH_FROM: u64 = 1_000_000_000;
 
+/// Above this it is a point in time in milliseconds.
+const EPOCH_MILLIS_FROM: u64 = 1_000_000_000_000;
+
 /// How long the server of `exchange` wants to be left alone, if it says so.
 ///
 /// `Retry-After` counts on 429 and 503 (RFC 9110, section 10.2.3), in seconds or as a date, which is taken relative to the
 /// response's own `Date`, so that the server's clock may be wrong. `RateLimit`, `RateLimit-*` and `X-RateLimit-*` count on
-/// every response, when nothing remains (draft-ietf-httpapi-ratelimit-headers, in its newer form of one field with `r` and
-/// `t`, and in its older form of three).
+/// every response, when nothing remains (draft-ietf-httpapi-ratelimit-headers: three fields up to version 06, one with
+/// `remaining` and `reset` in 07, one with `r` and `t` since then).
 pub(crate) fn wait_asked_for(exchange: &Exchange) -> Option<Duration> {
     let response = exchange.response.as_ref()?;
     // Nearly every response asks for no wait, so its Date is not parsed before it is needed.
@@ -50,11 +53,12 @@ fn rate_limit_wait(headers: &HeaderMap, served: impl Fn() -> SystemTime) -> Opti
     let (_, reset) = fields
         .into_iter()
         .find(|(remaining, _)| text(headers, *remaining).and_then(whole_number).is_some_and(|left| left == 0))?;
-    let reset = whole_number(text(headers, reset)?)?;
+    let reset = seconds_up(text(headers, reset)?)?;
     if reset < EPOCH_FROM {
         return Some(Duration::from_secs(reset));
     }
-    let at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(reset))?;
+    let at = if reset < EPOCH_MILLIS_FROM { Duration::from_secs(reset) } else { Duration::from_millis(reset) };
+    let at = SystemTime::UNIX_EPOCH.checked_add(at)?;
     Some(at.duration_since(served()).unwrap_or_default())
 }
 
@@ -63,21 +67,36 @@ fn rate_limit_wait(headers: &HeaderMap, served: impl Fn() -> SystemTime) -> Opti
 fn used_up_wait(headers: &HeaderMap) -> Option<Duration> {
     let fields = headers.get_all("ratelimit").iter().filter_map(|field| field.to_str().ok());
     let unquoted = fields.map(|field| field.split('"').step_by(2).collect::<String>());
-    let waits = unquoted.flat_map(|field| field.split(',').filter_map(quota_wait).collect::<Vec<_>>());
+    let waits = unquoted.flat_map(|field| {
+        let quotas = field.split(',').filter_map(|quota| parameter_wait(&quota.split(';').skip(1), "r", "t"));
+        quotas.chain(parameter_wait(&field.split(','), "remaining", "reset")).collect::<Vec<_>>()
+    });
     waits.max().map(Duration::from_secs)
 }
 
-/// The seconds until a quota, `;r=0;t=5`, is reset, if nothing remains of it.
-fn quota_wait(quota: &str) -> Option<u64> {
+/// The seconds until a quota of which nothing remains is reset, by the parameters of these names.
+fn parameter_wait<'a>(
+    parameters: &(impl Iterator<Item = &'a str> + Clone),
+    remaining: &str,
+    reset: &str,
+) -> Option<u64> {
     let value = |name| {
-        let mut parameters = quota.split(';').skip(1).filter_map(|parameter| parameter.trim().split_once('='));
-        parameters.find(|(key, _)| *key == name).and_then(|(_, value)| whole_number(value))
+        let mut pairs = parameters.clone().filter_map(|parameter| parameter.trim().split_once('='));
+        pairs.find(|(key, _)| *key == name).and_then(|(_, value)| whole_number(value))
     };
-    (value("r")? == 0).then(|| value("t")).flatten()
+    (value(remaining)? == 0).then(|| value(reset)).flatten()
 }
 
 fn text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+/// A number without sign, rounded up.
+fn seconds_up(text: &str) -> Option<u64> {
+    match text.split_once('.') {
+        None => whole_number(text),
+        Some((whole, part)) => whole_number(part).and(whole_number(whole)).map(|whole| whole.saturating_add(1)),
+    }
 }
 
 /// A number without sign; one that is too large for 64 bits is the largest.
@@ -136,6 +155,12 @@ mod tests {
             ("x-ratelimit-reset", "1795251660"),
         ];
         assert_eq!(wait(403, &github), Some(60));
+        for reset in ["1795251660000", "1795251659.5"] {
+            let fields = [github[0], github[1], ("x-ratelimit-reset", reset)];
+            assert_eq!(wait(429, &fields), Some(60), "{reset}");
+        }
+        assert_eq!(wait(200, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1.2")]), Some(2));
+        assert_eq!(wait(200, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "soon")]), None);
     }
 
     #[test]
@@ -148,7 +173,10 @@ mod tests {
             ("\"a;r=0;t=9,\";r=1;t=5", None),
             ("\"default\";r=0", None),
             ("\"default\";r=0;t=-5", None),
-            ("limit=10, remaining=0, reset=5", None),
+            ("limit=10, remaining=0, reset=5", Some(5)),
+            ("limit=10, remaining=1, reset=5", None),
+            ("limit=10, remaining=0", None),
+            ("\"remaining=0, reset=5\";r=1;t=9", None),
             ("", None),
         ];
         for (text, expected) in table {
