@@ -468,7 +468,7 @@ impl Run {
         if exchange.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::AttemptTimeout)
             && self.policy.is_cut_short(&flight.job, flight.left)
         {
-            exchange.failure = Some(self.line_time_up("during this request"));
+            exchange.failure = Some(self.line_time_up(&flight.job, "during this request"));
         }
         let next = self.next(&flight, &exchange, now);
         self.frontier.land(&flight, &exchange, gate, now);
@@ -527,7 +527,8 @@ impl Run {
     fn tick(&mut self, now: Instant) -> Option<Instant> {
         let now = now.into_std();
         while let Some((job, time_up)) = self.frontier.tick(now, |job| self.policy.deadline(job, now)) {
-            self.put(job.end_waiting(self.time_up(time_up), now));
+            let failure = self.time_up(&job, time_up);
+            self.put(job.end_waiting(failure, now));
         }
         self.frontier.next_tick(now).map(Instant::from_std)
     }
@@ -538,9 +539,9 @@ impl Run {
         next.is_none_or(|next| next >= timer.into_std() && timer > Instant::now())
     }
 
-    fn time_up(&self, time_up: TimeUp) -> Failure {
+    fn time_up(&self, job: &JobState, time_up: TimeUp) -> Failure {
         match time_up {
-            TimeUp::Line => self.line_time_up("while it waited to go on"),
+            TimeUp::Line => self.line_time_up(job, "while it waited to go on"),
             TimeUp::Circuit(cause) => {
                 let message = format!("the host could not be reached again and again, lately because of {cause}");
                 Failure::new(FailureKind::HostCircuitOpen, message)
@@ -548,9 +549,13 @@ impl Run {
         }
     }
 
-    fn line_time_up(&self, when: &str) -> Failure {
+    /// The end of a line's time, which is laid to what this machine lacked, if that is why nothing came of the line.
+    fn line_time_up(&self, job: &JobState, when: &str) -> Failure {
         let message = format!("the line's time of {:?} (--retry-max-time) ended {when}", self.policy.retries.max_time);
-        Failure::new(FailureKind::TotalTimeout, message)
+        match job.lacked() {
+            None => Failure::new(FailureKind::TotalTimeout, message),
+            Some(lack) => Failure::new(lack.kind, format!("{}; {message}", lack.message)),
+        }
     }
 
     /// Lets nothing new leave: what waits is ended or, if nothing after it was started, forgotten.

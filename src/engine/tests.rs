@@ -783,6 +783,19 @@ fn an_origin_that_cannot_be_reached_is_left_alone_and_its_lines_end() {
 }
 
 #[test]
+fn lines_that_wait_for_what_this_machine_lacks_say_what_it_was() {
+    let url = |n: usize| format!("http://a.example/{n}");
+    let script = always(&Step::Fail { after: 1, kind: FailureKind::LocalPortExhausted }, (0..100).map(url));
+    let mut plan = plan(64, 64);
+    plan.policy.retries.max_time = Duration::from_secs(5);
+    for record in records((0..100).map(|n| job(&url(n))).collect(), &script, plan) {
+        let failure = record.error.expect("a failure");
+        assert_eq!(failure.kind, FailureKind::LocalPortExhausted, "{}", failure.message);
+        assert_eq!(record.num_retries, 0);
+    }
+}
+
+#[test]
 fn an_origin_that_comes_back_is_found_by_one_probe() {
     let down = Step::Fail { after: 1, kind: FailureKind::ConnectRefused };
     let up = Step::Answer { after: 1, status: 200 };

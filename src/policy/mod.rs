@@ -125,6 +125,10 @@ impl Policy {
         if let Some(not_before) = pause.and_then(|pause| self.postponed(outcome, pause)) {
             return Next::Postpone { not_before };
         }
+        // What never left is no attempt that could be repeated.
+        if is_local {
+            return Next::Finish(Ending::default());
+        }
         match self.retries.decide(self, outcome, failure, rng) {
             retry::Decision::Retry { not_before, reason } => Next::Retry { not_before, reason },
             retry::Decision::Final(mut ending) => {

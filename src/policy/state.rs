@@ -9,8 +9,8 @@ use url::Url;
 use super::{Ending, Policy};
 use crate::expect;
 use crate::model::{
-    Base64, Exchange, ExchangeRecord, Failure, FailureKind, Job, Place, Record, Request, Seen, Verdict, redacted,
-    weight,
+    Base64, Exchange, ExchangeRecord, Failure, FailureKind, Job, Phase, Place, Record, Request, Seen, Verdict,
+    redacted, weight,
 };
 
 /// A job on its way through the frontier and the pool.
@@ -57,6 +57,8 @@ pub(crate) struct History {
     asked: Vec<(Method, Url)>,
     /// Attempts that a retry followed.
     pub attempts: Vec<ExchangeRecord>,
+    /// What this machine lacked for the current exchange when it was tried last.
+    lacked: Option<Failure>,
     /// The request of the line, where a redirect has made another one of it.
     first_request: Option<Box<Request>>,
 }
@@ -71,6 +73,7 @@ impl History {
             hops: Vec::new(),
             asked: Vec::new(),
             attempts: Vec::new(),
+            lacked: None,
             first_request: None,
         }
     }
@@ -152,7 +155,14 @@ impl JobState {
     /// Waits for another try of an exchange that left at `left` and does not count.
     pub(crate) fn postpone(&mut self, exchange: &Exchange, left: Instant, now: Instant) {
         self.was_resent |= exchange.resend.is_some();
-        self.account(exchange, left, now).spent += exchange.timing.total;
+        let history = self.account(exchange, left, now);
+        history.spent += exchange.timing.total;
+        history.lacked = exchange.failure.clone().filter(|failure| failure.kind.phase() == Phase::Local);
+    }
+
+    /// What this machine lacked for the exchange that the job waits to make, when it was tried last.
+    pub(crate) fn lacked(&self) -> Option<&Failure> {
+        self.history.as_ref()?.lacked.as_ref()
     }
 
     /// The record of a job whose last exchange left at `left` and is over at `now`.
@@ -250,6 +260,7 @@ impl JobState {
         self.waiting_since = now;
         let history = self.history.get_or_insert_with(|| Box::new(History::new(left, exchange.timestamp)));
         history.waited += waited;
+        history.lacked = None;
         history
     }
 
