@@ -228,7 +228,7 @@ fn read_on<J: Stream<Item = Job>>(
     for _ in 0..READ_PER_TICKET {
         let Some(source) = jobs else {
             run.input_ended = true;
-            run.frontier.has_all();
+            run.frontier.complete();
             return false;
         };
         if !run.may_read_on() {
@@ -336,6 +336,7 @@ impl Stream for Records {
                     this.settled = None;
                     return Poll::Ready(this.run.lock().window.pop());
                 }
+                // Lines that are no request, and jobs whose time is over, have their records without an exchange.
                 Poll::Pending => {
                     let mut run = this.run.lock();
                     let record = run.window.pop();

@@ -37,8 +37,8 @@ pub(crate) struct Frontier {
     lacking_until: Option<Instant>,
     network: Network,
     retries: Share,
-    /// Whether every job is known by now.
-    has_all: bool,
+    /// Whether no more new jobs come.
+    is_complete: bool,
 }
 
 /// A job whose exchange is being made.
@@ -80,7 +80,7 @@ impl Frontier {
             lacking_until: None,
             network: Network::default(),
             retries: Share::default(),
-            has_all: false,
+            is_complete: false,
         }
     }
 
@@ -96,8 +96,8 @@ impl Frontier {
     }
 
     /// Hears that no more new jobs come.
-    pub(crate) fn has_all(&mut self) {
-        self.has_all = true;
+    pub(crate) fn complete(&mut self) {
+        self.is_complete = true;
     }
 
     /// Lets `job` wait until `not_before`, and then for its turn.
@@ -144,7 +144,7 @@ impl Frontier {
                 self.lacking_until = Some(now + LOCAL_PAUSE);
             }
             Signal::Silent => {
-                let (origins, more_may_come) = (&self.origins, !self.has_all);
+                let (origins, more_may_come) = (&self.origins, !self.is_complete);
                 self.network.fail(flight.origin, flight.left, now, |silent| {
                     more_may_come || origins.has_alive() || silent.iter().any(|&id| origins.was_reached(id))
                 });
