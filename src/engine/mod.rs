@@ -205,7 +205,7 @@ impl<J: Stream<Item = Job>> Stream for Tickets<J> {
         if let Some(ticket) = run.next_ticket(now) {
             return Poll::Ready(Some(ticket));
         }
-        if run.input_ended && run.frontier.is_empty() {
+        if run.frontier.is_complete() && run.frontier.is_empty() {
             return Poll::Ready(None);
         }
         if may_be_more {
@@ -227,7 +227,6 @@ fn read_on<J: Stream<Item = Job>>(
     }
     for _ in 0..READ_PER_TICKET {
         let Some(source) = jobs else {
-            run.input_ended = true;
             run.frontier.complete();
             return false;
         };
@@ -397,7 +396,6 @@ struct Run {
     frontier: Frontier,
     window: Window,
     rng: fastrand::Rng,
-    input_ended: bool,
     is_winding_down: bool,
     not_started: u64,
     failure_limit: Option<FailureLimit>,
@@ -411,7 +409,6 @@ impl Run {
             policy: plan.policy,
             window: Window::new(plan.order, plan.window),
             rng: fastrand::Rng::with_seed(plan.seed),
-            input_ended: false,
             is_winding_down: false,
             not_started: 0,
             failure_limit: plan.failure_limit,
@@ -588,7 +585,7 @@ impl Run {
         let gated = self.frontier.gated(now.into_std());
         Snapshot {
             admitted: self.window.admitted(),
-            input_ended: self.input_ended,
+            input_ended: self.frontier.is_complete(),
             not_started: self.not_started,
             finished: self.window.finished(),
             written: self.window.written(),

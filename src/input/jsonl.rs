@@ -309,10 +309,10 @@ fn accept(value: &RawValue) -> Result<StatusSet, Failure> {
 
 /// A value that only passes through into the record.
 fn carried(name: &str, value: &RawValue) -> Result<Value, Failure> {
-    let right = format!("JSON of whole characters and at most {MOST_LEVELS} levels");
-    let carried = typed(value, name, &right)?;
+    const RIGHT: &str = "JSON of whole characters and at most 100 levels";
+    let carried = typed(value, name, RIGHT)?;
     if is_deeper(&carried, MOST_LEVELS) {
-        return Err(wrong_type(&format!("the field {}", quoted(name)), value, &right));
+        return Err(wrong_type(&format!("the field {}", quoted(name)), value, RIGHT));
     }
     Ok(carried)
 }

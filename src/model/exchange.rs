@@ -20,8 +20,9 @@ pub struct Exchange {
     pub remote_ip: Option<IpAddr>,
     /// Whether it ended while its connection was still being opened, so that nothing can be said of who would have answered.
     pub in_connect: bool,
-    /// Set where a kept connection died under the request before anything came back, so that it can be sent anew, after this
-    /// time, as if nothing had happened (RFC 9112, section 9.3.1). The server may have seen it.
+    /// Set where a kept connection died under the request before anything came back (RFC 9112, section 9.3.1), or gave what
+    /// belonged to another request, so that it can be sent anew, after this time, as if nothing had happened. The server may
+    /// have seen it.
     pub resend: Option<Duration>,
     /// What came back.
     pub response: Option<Response>,

@@ -34,7 +34,8 @@ pub(crate) struct Window {
 #[derive(Debug)]
 enum Slot {
     Awaited,
-    Held(Box<Record>),
+    /// With its weight.
+    Held(Box<Record>, u64),
     Spilled(Spilled),
 }
 
@@ -99,8 +100,8 @@ impl Window {
         let record = match self.slots.front_mut()? {
             Slot::Awaited => return None,
             slot => match std::mem::replace(slot, Slot::Awaited) {
-                Slot::Held(record) => {
-                    self.held -= weight::of_record(&record);
+                Slot::Held(record, weight) => {
+                    self.held -= weight;
                     record
                 }
                 Slot::Spilled(spilled) => self.read_back(spilled),
@@ -166,7 +167,7 @@ impl Window {
             }
         }
         self.held += weight;
-        Slot::Held(record)
+        Slot::Held(record, weight)
     }
 
     /// Reads a record back. That it cannot be read is a fault of the disk, and is told in its place.

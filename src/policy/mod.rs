@@ -157,21 +157,25 @@ impl Policy {
 
     /// The time that the next exchange of `job` may take when it leaves at `now`.
     pub(crate) fn time_limit(&self, job: &JobState, now: Instant) -> Duration {
-        let spent = job.history.as_ref().map_or(Duration::ZERO, |history| history.spent);
         let of_line = self.deadline(job, now).saturating_duration_since(now);
-        self.attempt_time(job).saturating_sub(spent).min(of_line)
+        self.attempt_time_left(job).min(of_line)
     }
 
     /// Whether an exchange of `job` that left at `left` has less time than its attempt, because that of its line ends before.
     pub(crate) fn is_cut_short(&self, job: &JobState, left: Instant) -> bool {
-        let spent = job.history.as_ref().map_or(Duration::ZERO, |history| history.spent);
-        self.time_limit(job, left) < self.attempt_time(job).saturating_sub(spent)
+        self.time_limit(job, left) < self.attempt_time_left(job)
     }
 
     /// When the time of `job`'s line is over; `left` is when its latest exchange left.
     pub(crate) fn deadline(&self, job: &JobState, left: Instant) -> Instant {
         let first_left = job.history.as_ref().map_or(left, |history| history.first_left);
         after(first_left, self.retries.max_time)
+    }
+
+    /// What the exchanges of `job`'s attempt have left of its time.
+    fn attempt_time_left(&self, job: &JobState) -> Duration {
+        let spent = job.history.as_ref().map_or(Duration::ZERO, |history| history.spent);
+        self.attempt_time(job).saturating_sub(spent)
     }
 
     /// Time of one attempt of `job`.

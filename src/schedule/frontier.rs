@@ -100,6 +100,11 @@ impl Frontier {
         self.is_complete = true;
     }
 
+    /// Whether no more new jobs come.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
     /// Lets `job` wait until `not_before`, and then for its turn.
     pub(crate) fn push_later(&mut self, job: Box<JobState>, not_before: Instant) {
         self.backing_off.insert((not_before, job.index), job);

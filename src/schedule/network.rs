@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::origins::OriginId;
 
-/// So many origins in a row, none of which anything answered for, mean that the network is down.
+/// So many origins in a row, none of which anything answered for, can mean that the network is down.
 const SILENT_ORIGINS: usize = 10;
 /// How long to wait before a probe at first; doubled each time that it fails, up to the cap.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);

@@ -1,7 +1,7 @@
 //! How a run is stopped from outside: signals, and a reader that goes away or does not read.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use futures::StreamExt as _;
@@ -106,12 +106,7 @@ fn a_reader_that_has_seen_enough_ends_the_run_quietly() {
 
 #[test]
 fn a_second_signal_ends_a_run_whose_output_nobody_reads() {
-    // More than a pipe holds, so that the write of one record never ends.
-    let body = "x".repeat(1_000_000);
-    let server = Server::start(move |_| Reply::ok(&body));
-    let mut child = start(&["-q", &server.url("/a")]);
-    let mut stdout = child.stdout.take().expect("a pipe");
-    stdout.read_exact(&mut [0]).expect("the beginning of a record");
+    let (child, _stdout) = unread();
     signal(&child, Signal::INT);
     signal(&child, Signal::TERM);
     let code = code_of(child);
@@ -120,11 +115,7 @@ fn a_second_signal_ends_a_run_whose_output_nobody_reads() {
 
 #[test]
 fn impatience_does_not_make_it_take_longer() {
-    let body = "x".repeat(1_000_000);
-    let server = Server::start(move |_| Reply::ok(&body));
-    let mut child = start(&["-q", &server.url("/a")]);
-    let mut stdout = child.stdout.take().expect("a pipe");
-    stdout.read_exact(&mut [0]).expect("the beginning of a record");
+    let (mut child, _stdout) = unread();
     // Each comes before the last moment after the one before it is over.
     let ended = (0..100).any(|_| {
         signal(&child, Signal::INT);
@@ -287,6 +278,17 @@ fn list_of(server: &Server, lines: usize) -> tempfile::NamedTempFile {
     let text = (server.url("/a") + "\n").repeat(lines);
     std::fs::write(list.path(), text).expect("a list that is written");
     list
+}
+
+/// A run in the middle of a record that nobody reads on, with its standard output. It needs its server no more.
+fn unread() -> (Child, ChildStdout) {
+    // More than a pipe holds, so that the write of one record never ends.
+    let body = "x".repeat(1_000_000);
+    let server = Server::start(move |_| Reply::ok(&body));
+    let mut child = start(&["-q", &server.url("/a")]);
+    let mut stdout = child.stdout.take().expect("a pipe");
+    stdout.read_exact(&mut [0]).expect("the beginning of a record");
+    (child, stdout)
 }
 
 /// The program with pipes that only the test writes and reads, if it likes.

@@ -27,7 +27,7 @@ pub(crate) struct TimeLimits {
 
     /// For the whole run [default: none].
     ///
-    /// When it is over no request leaves any more, those in flight have --grace, and the records are a whole
+    /// When it is over no request leaves any more, and those in flight have --grace. In input order, the records are a whole
     /// beginning of the list.
     #[arg(long, value_name = "TIME", value_parser = values::time_limit)]
     pub(crate) deadline: Option<Duration>,
